@@ -1,0 +1,61 @@
+package rotation
+
+import (
+	"context"
+	"log/slog"
+)
+
+// Engine changes one kind of credential in the system that owns it.
+//
+// Every method may run again at any point after any partial effect, and must
+// then complete or confirm the work. Errors wrap one of the sentinels of this
+// package and never carry a secret. An Engine is used by several goroutines.
+type Engine interface {
+	// Create derives the pending value from the current one. It changes nothing
+	// anywhere: the machine stores what it returns, or keeps what an earlier try
+	// has stored.
+	Create(ctx context.Context, r Request) (Value, error)
+	// Set makes the pending value valid in the target. It refuses a pending
+	// value that speaks of another target or user than the current one.
+	Set(ctx context.Context, r Request) error
+	// Test proves that the pending value works. In a rehearsal (RotateSecret
+	// with RotateImmediately=false) the pending value is the current one.
+	Test(ctx context.Context, r Request) error
+}
+
+// Preflighter is an [Engine] that can tell, before anything is stored, whether
+// every later step can succeed. It may log in and read; it changes nothing.
+type Preflighter interface {
+	Preflight(ctx context.Context, r Request) error
+}
+
+// Request is what a step knows. Current is set in Create and Set, Pending in
+// Set and Test.
+type Request struct {
+	Rotation
+	Current Value
+	Pending Value
+
+	store Store
+	notes *notes
+}
+
+// NewRequest makes a request over a store, for tests of engines; the [Machine]
+// makes its own.
+func NewRequest(r Rotation, current, pending Value, s Store) Request {
+	return Request{Rotation: r, Current: current, Pending: pending, store: s, notes: &notes{}}
+}
+
+// Previous fetches the value labelled AWSPREVIOUS. It costs a call, so engines
+// ask only when the current one is refused. ErrNotFound if there is none.
+func (r Request) Previous(ctx context.Context) (Value, error) {
+	stored, err := r.store.Get(ctx, r.SecretID, Version{Stage: Previous})
+	return stored.Value, err
+}
+
+// Note adds attributes to the step's log line, such as the strategy chosen.
+func (r Request) Note(attrs ...slog.Attr) {
+	r.notes.attrs = append(r.notes.attrs, attrs...)
+}
+
+type notes struct{ attrs []slog.Attr }

@@ -1,0 +1,73 @@
+package rotation
+
+import (
+	"context"
+	"log/slog"
+	"time"
+)
+
+// metricsNamespace is where CloudWatch files the metrics.
+const metricsNamespace = "rekey"
+
+// report writes the step's one line. CloudWatch Logs extracts the metrics from
+// it, so that no metrics call is made.
+//
+// https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+func (m *Machine) report(ctx context.Context, e Event, result outcome, err *StepError, n *notes, start time.Time) {
+	if m.Log == nil {
+		return
+	}
+	took := m.now().Sub(start)
+	attrs := []slog.Attr{
+		slog.String("function", m.Function),
+		slog.String("step", clip(string(e.Step), 64)),
+		slog.String("secret", clip(e.SecretID, maxIDLength)),
+		slog.String("version", clip(e.Token, 64)),
+		slog.String("outcome", string(result)),
+	}
+	if m.RequestID != nil {
+		attrs = append(attrs, slog.String("request_id", m.RequestID(ctx)))
+	}
+	attrs = append(attrs, n.attrs...)
+	level, failures := slog.LevelInfo, 0
+	if err != nil {
+		level, failures = slog.LevelError, 1
+		attrs = append(attrs,
+			slog.String("kind", KindName(err)),
+			slog.String("error", err.Err.Error()),
+			slog.String("hint", err.Hint))
+	}
+	attrs = append(attrs,
+		slog.Float64("StepDuration", float64(took.Microseconds())/1000),
+		slog.Int("StepFailures", failures),
+		slog.Any("_aws", stepMetrics(m.now())))
+	m.Log.LogAttrs(context.WithoutCancel(ctx), level, "rotation step", attrs...)
+}
+
+// metricDirective is the metadata object of the embedded metric format.
+type metricDirective struct {
+	Timestamp         int64 // Unix milliseconds
+	CloudWatchMetrics []metricSet
+}
+
+type metricSet struct {
+	Namespace  string
+	Dimensions [][]string
+	Metrics    []metric
+}
+
+type metric struct {
+	Name string
+	Unit string
+}
+
+func stepMetrics(now time.Time) metricDirective {
+	return metricDirective{
+		Timestamp: now.UnixMilli(),
+		CloudWatchMetrics: []metricSet{{
+			Namespace:  metricsNamespace,
+			Dimensions: [][]string{{"function", "step"}},
+			Metrics:    []metric{{"StepDuration", "Milliseconds"}, {"StepFailures", "Count"}},
+		}},
+	}
+}
