@@ -154,7 +154,9 @@ func TestRefusedAtTheDoor(t *testing.T) {
 		}, rotation.ErrNotPending},
 		{"label removed", func(s *rotationtest.Store, _ *rotation.Machine, e *rotation.Event) { s.Unlabel(rotation.Pending) }, rotation.ErrNotPending},
 		{"newer rotation", func(s *rotationtest.Store, _ *rotation.Machine, e *rotation.Event) { s.Begin() }, rotation.ErrNotPending},
-		{"misconfigured", func(_ *rotationtest.Store, m *rotation.Machine, e *rotation.Event) { m.Misconfigured = rotation.ErrConfig }, rotation.ErrConfig},
+		{"misconfigured", func(_ *rotationtest.Store, m *rotation.Machine, e *rotation.Event) {
+			m.Misconfigured = rotation.ErrConfig
+		}, rotation.ErrConfig},
 	}
 	always := []c{ // these two are seen in the metadata, which set and test ask for only on a failure
 		{"rotation off", func(s *rotationtest.Store, _ *rotation.Machine, e *rotation.Event) { s.Enabled = false }, rotation.ErrConfig},

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/rekey-aws/rekey/shared/rotation"
 )
@@ -96,7 +97,7 @@ func FuzzDocument(f *testing.F) {
 	f.Add(`{ "x" : 1 , "password":{}}`, "\"\\\u2028<>&")
 	f.Fuzz(func(t *testing.T, text, password string) {
 		d, err := rotation.ParseDocument(rotation.TextValue(text))
-		if err != nil {
+		if err != nil || !utf8.ValidString(password) {
 			return
 		}
 		v, err := d.With("password", password)
@@ -116,7 +117,7 @@ func FuzzDocument(f *testing.F) {
 			}
 		}
 		var got string
-		if err := json.Unmarshal(after["password"], &got); err != nil || got != strings.ToValidUTF8(password, "\ufffd") {
+		if err := json.Unmarshal(after["password"], &got); err != nil || got != password {
 			t.Fatalf("password reads back as %q, %v", got, err)
 		}
 	})
