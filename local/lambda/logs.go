@@ -82,11 +82,20 @@ func (r *lineReader) run() {
 		pending = r.consume(append(pending, buffer[:n]...))
 		if err != nil {
 			if len(pending) > 0 {
-				r.logs.writeLine(pending)
+				r.emit(pending)
 			}
 			return
 		}
 	}
+}
+
+// emit writes a line, in pieces if it is too long for one.
+func (r *lineReader) emit(line []byte) {
+	for len(line) > maxLineBytes {
+		r.logs.writeLine(line[:maxLineBytes])
+		line = line[maxLineBytes:]
+	}
+	r.logs.writeLine(line)
 }
 
 // consume writes the whole lines and returns the rest.
@@ -98,10 +107,10 @@ func (r *lineReader) consume(data []byte) []byte {
 		}
 		line := bytes.TrimSuffix(data[:end], []byte("\r"))
 		if rest, marked := bytes.CutSuffix(line, r.mark); !marked {
-			r.logs.writeLine(line)
+			r.emit(line)
 		} else {
 			if len(rest) > 0 {
-				r.logs.writeLine(rest)
+				r.emit(rest)
 			}
 			r.flushed <- struct{}{}
 		}
