@@ -1,0 +1,87 @@
+package dbuser
+
+import (
+	"context"
+	"crypto/tls"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/rekey-aws/rekey/shared/netfault"
+	"github.com/rekey-aws/rekey/shared/rdsca"
+	"github.com/rekey-aws/rekey/shared/rotation"
+)
+
+// Dial opens the TCP connection of a login. When ctx ends, whatever waits on
+// the connection fails at once: the one time-out of everything that a driver
+// does with it, cancellation included.
+func Dial(ctx context.Context, l Login) (net.Conn, error) {
+	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", net.JoinHostPort(l.Host, strconv.Itoa(l.Port)))
+	if err != nil {
+		return nil, err
+	}
+	b := &boundConn{Conn: conn}
+	b.unbind = context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	return b, nil
+}
+
+// boundConn ends with its context and ignores the deadlines that drivers set.
+type boundConn struct {
+	net.Conn
+	unbind func() bool
+}
+
+func (b *boundConn) SetDeadline(time.Time) error      { return nil }
+func (b *boundConn) SetReadDeadline(time.Time) error  { return nil }
+func (b *boundConn) SetWriteDeadline(time.Time) error { return nil }
+
+func (b *boundConn) Close() error {
+	b.unbind()
+	return b.Conn.Close()
+}
+
+// TLSConfig verifies the server's certificate against the system's roots and
+// those of RDS, under the name the login gives.
+func TLSConfig(l Login) *tls.Config {
+	return &tls.Config{RootCAs: rdsca.Pool(), ServerName: l.ServerName, MinVersion: tls.VersionTLS12}
+}
+
+// OpenOnce wraps one open connection in database/sql's interface. It never
+// connects again: database/sql would retry a login on its own.
+func OpenOnce(conn driver.Conn) *sql.DB {
+	db := sql.OpenDB(&once{conn: conn})
+	db.SetMaxOpenConns(1)
+	db.SetMaxIdleConns(1)
+	return db
+}
+
+type once struct{ conn driver.Conn }
+
+func (o *once) Connect(context.Context) (driver.Conn, error) {
+	if o.conn == nil {
+		return nil, errConnectionLost
+	}
+	conn := o.conn
+	o.conn = nil
+	return conn, nil
+}
+
+func (o *once) Driver() driver.Driver { return nil }
+
+var errConnectionLost = errors.New("the connection was lost")
+
+// Classify is [netfault.Classify] with the ways in which database/sql says that
+// a connection is gone.
+func Classify(ctx context.Context, err error) (error, bool) {
+	if known, ok := netfault.Classify(ctx, err); ok {
+		return known, true
+	}
+	if errors.Is(err, driver.ErrBadConn) || errors.Is(err, errConnectionLost) {
+		return fmt.Errorf("the server closed the connection: %w", rotation.ErrUnreachable), true
+	}
+	return nil, false
+}

@@ -1,0 +1,53 @@
+// Package dbuser rotates the password of a database user: the
+// [rotation.Engine] for PostgreSQL, MySQL and their kin. What differs between
+// servers is behind [Driver]; the order of logins and changes is here, once.
+package dbuser
+
+import (
+	"context"
+
+	"github.com/rekey-aws/rekey/shared/rotation"
+)
+
+// Driver speaks to one kind of database server. It is safe for several
+// goroutines. Its errors wrap exactly one sentinel of package rotation, say
+// what was refused or missing, and never carry a password, a connection string
+// or the error of the library below, which may.
+type Driver interface {
+	// Rules are what the server accepts.
+	Rules() Rules
+	// Login opens a session: one TCP connection and one authentication, no
+	// retry. ErrRefused is for a credential that the server did not accept, and
+	// for nothing else.
+	Login(ctx context.Context, l Login) (Session, error)
+}
+
+// Session is one login.
+type Session interface {
+	// SetPassword gives the session's own user a new password. It is idempotent,
+	// and nothing that the server logs can hold the password.
+	SetPassword(ctx context.Context, password rotation.Value) error
+	// Ping proves that the session can run a statement.
+	Ping(ctx context.Context) error
+	Close() error
+}
+
+// Login says where to log in, and as whom.
+type Login struct {
+	Host       string
+	Port       int
+	Database   string // "" for the server's default
+	Username   string
+	Password   rotation.Value
+	ServerName string // the name that the server's certificate must bear
+	Plaintext  bool   // the deployment allows this host to be reached without TLS
+}
+
+// Rules are what a kind of server accepts.
+type Rules struct {
+	DefaultPort     int
+	DefaultDatabase string
+	MaxUsername     int // in the server's unit, see UsernameLength
+	UsernameLength  func(string) int
+	MaxPassword     int // of a new password, in bytes
+}

@@ -1,0 +1,223 @@
+package dbuser
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/rekey-aws/rekey/shared/rotation"
+)
+
+// Secret is a database secret: the JSON of the official rotation templates.
+//
+//	engine, host, username, password   required
+//	port, dbname                       optional; the engine's default
+//	ssl                                optional; true (the default), or false where the deployment allows it
+//	tlsServerName                      optional; the name in the server's certificate, if it is not the host
+//
+// https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_secret_json_structure.html
+type Secret struct {
+	Login
+	Engine string
+	driver Driver
+	doc    rotation.Document
+}
+
+// parse reads the secret of one version, called by its staging label in errors.
+// Every error is ErrConfig, names the key and says what is expected.
+func (e *Engine) parse(v rotation.Value, label string) (Secret, error) {
+	doc, err := rotation.ParseDocument(v)
+	if err != nil {
+		return Secret{}, fmt.Errorf("%s: %w", label, err)
+	}
+	p := &parser{doc: doc, label: label}
+	s := Secret{doc: doc, Engine: p.text("engine", true)}
+	if p.err == nil {
+		var known bool
+		if s.driver, known = e.Drivers[s.Engine]; !known {
+			p.fail("engine", fmt.Sprintf("is %q", clip(s.Engine)), "one of "+strings.Join(slices.Sorted(maps.Keys(e.Drivers)), ", "))
+		}
+	}
+	if p.err != nil {
+		return Secret{}, p.err
+	}
+	rules := s.driver.Rules()
+	s.Host = strings.TrimSuffix(p.text("host", true), ".")
+	s.Port = p.port(rules.DefaultPort)
+	s.Database = p.text("dbname", false)
+	if s.Database == "" {
+		s.Database = rules.DefaultDatabase
+	}
+	s.Username = p.text("username", true)
+	s.Password = rotation.TextValue(p.text("password", true))
+	s.ServerName = p.text("tlsServerName", false)
+	if s.ServerName == "" {
+		s.ServerName = s.Host
+	}
+	s.Plaintext = !p.ssl()
+	p.check(s, rules)
+	if p.err == nil && s.Plaintext && !e.plaintextAllowed(s.Host) {
+		p.fail("ssl", "is false, and the function does not allow plaintext to "+clip(s.Host),
+			"true; or name the host in the function's ALLOW_PLAINTEXT_HOSTS")
+	}
+	return s, p.err
+}
+
+// withPassword is the secret's value with another password.
+func (s Secret) withPassword(password string) (rotation.Value, error) {
+	return s.doc.With("password", password)
+}
+
+// sameTarget refuses a pending (or previous) value that speaks of another
+// database or user than the current one: whoever could write it would have this
+// function send passwords where it should not.
+func (s Secret) sameTarget(other Secret, label string) error {
+	for _, c := range []struct {
+		key  string
+		same bool
+	}{
+		{"engine", s.Engine == other.Engine},
+		{"host", strings.EqualFold(s.Host, other.Host)},
+		{"port", s.Port == other.Port},
+		{"username", s.Username == other.Username},
+		{"dbname", s.Database == other.Database},
+		{"tlsServerName", strings.EqualFold(s.ServerName, other.ServerName)},
+		{"ssl", s.Plaintext == other.Plaintext},
+	} {
+		if !c.same {
+			return rotation.WithHint(
+				fmt.Errorf("comparing %s with AWSCURRENT: the key %q differs: %w", label, c.key, rotation.ErrConfig),
+				fmt.Sprintf("Only the password may differ. To move the secret to another %s, change AWSCURRENT first, then rotate.", c.key))
+		}
+	}
+	return nil
+}
+
+// settable refuses a pending password that createSecret would not make. Beyond
+// printable ASCII, clients differ in how they normalise and encode.
+func (s Secret) settable() error {
+	password, most := s.Password.Reveal(), s.driver.Rules().MaxPassword
+	if len(password) > most || strings.ContainsFunc(password, func(c rune) bool { return c < ' ' || c > '~' }) {
+		return rotation.WithHint(fmt.Errorf("reading %s: the key \"password\" is not one that can be set: %w", rotation.Pending, rotation.ErrConfig),
+			fmt.Sprintf("It must be printable ASCII, at most %d long: let createSecret make the password.", most))
+	}
+	return nil
+}
+
+// parser reads keys and keeps the first error.
+type parser struct {
+	doc   rotation.Document
+	label string
+	err   error
+}
+
+// fail names the key, what is wrong and what is expected; never a value that
+// could be a secret.
+func (p *parser) fail(key, wrong, expected string) {
+	if p.err == nil {
+		p.err = rotation.WithHint(fmt.Errorf("reading %s: the key %q %s: %w", p.label, key, wrong, rotation.ErrConfig),
+			fmt.Sprintf("%q must be %s.", key, expected))
+	}
+}
+
+func (p *parser) text(key string, required bool) string {
+	const expected = "a JSON string that is not empty"
+	raw, there := p.doc.Raw(key)
+	if !there || string(raw) == "null" {
+		if required {
+			p.fail(key, "is missing", expected)
+		}
+		return ""
+	}
+	var s string
+	switch {
+	case json.Unmarshal(raw, &s) != nil:
+		p.fail(key, "is "+jsonType(raw), expected)
+	case s == "" && required:
+		p.fail(key, "is empty", expected)
+	case strings.ContainsRune(s, 0):
+		p.fail(key, "holds a NUL character", "text without NUL")
+	}
+	return s
+}
+
+// port may be a number or, as some tools write it, a string.
+func (p *parser) port(otherwise int) int {
+	raw, there := p.doc.Raw("port")
+	text := strings.Trim(string(raw), `"`)
+	if !there || text == "null" || text == "" {
+		return otherwise
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > 65535 {
+		p.fail("port", "is not a port", "a number from 1 to 65535")
+	}
+	return n
+}
+
+// ssl may be a boolean or, as the templates allow, a string.
+func (p *parser) ssl() bool {
+	raw, there := p.doc.Raw("ssl")
+	switch strings.ToLower(strings.Trim(string(raw), `"`)) {
+	case "false":
+		return false
+	case "true", "null", "":
+		return true
+	}
+	if there {
+		p.fail("ssl", "is neither true nor false", "true or false")
+	}
+	return true
+}
+
+// check refuses what the parts allow and the whole does not.
+func (p *parser) check(s Secret, rules Rules) {
+	switch n := rules.UsernameLength(s.Username); {
+	case p.err != nil:
+	case !isHost(s.Host):
+		p.fail("host", "is not a host name or an address", "a DNS name or an IP address, without port or scheme")
+	case n > rules.MaxUsername:
+		p.fail("username", fmt.Sprintf("has a length of %d", n), fmt.Sprintf("at most %d long for %s", rules.MaxUsername, s.Engine))
+	}
+	if raw, there := p.doc.Raw("masterarn"); p.err == nil && there && string(raw) != "null" {
+		p.fail("masterarn", "asks for alternating users, which this function does not do",
+			"absent: the user then changes its own password")
+	}
+}
+
+// isHost refuses what is clearly more than a host: a URL, a host with a port, a
+// list. What remains, DNS decides.
+func isHost(s string) bool {
+	if _, err := netip.ParseAddr(s); err == nil {
+		return true
+	}
+	return len(s) <= 253 && !strings.ContainsFunc(s, func(c rune) bool {
+		return unicode.IsSpace(c) || unicode.IsControl(c) || strings.ContainsRune(`/\@:?#,;"'`, c)
+	})
+}
+
+func jsonType(raw json.RawMessage) string {
+	switch raw[0] {
+	case '{':
+		return "an object"
+	case '[':
+		return "an array"
+	case 't', 'f':
+		return "a boolean"
+	default:
+		return "a number"
+	}
+}
+
+// clip keeps a hostile value from filling the log.
+func clip(s string) string {
+	if len(s) > 253 {
+		s = s[:253] + "…"
+	}
+	return strings.ToValidUTF8(s, "")
+}

@@ -1,0 +1,183 @@
+// Package postgres is the [dbuser.Driver] of PostgreSQL 10 to 18, Amazon RDS
+// and Aurora included.
+package postgres
+
+import (
+	"context"
+	"crypto/tls"
+	"database/sql"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"time"
+
+	"github.com/lib/pq"
+
+	"github.com/rekey-aws/rekey/shared/dbuser"
+	"github.com/rekey-aws/rekey/shared/rotation"
+)
+
+// Driver logs in to PostgreSQL. The zero value is ready.
+type Driver struct{}
+
+// Rules are PostgreSQL's: names are cut at 63 bytes, so longer ones are refused.
+// A new password may have as many bytes as every pooler and client takes.
+func (Driver) Rules() dbuser.Rules {
+	return dbuser.Rules{
+		DefaultPort:     5432,
+		DefaultDatabase: "postgres",
+		MaxUsername:     63, // NAMEDATALEN - 1
+		UsernameLength:  func(s string) int { return len(s) },
+		MaxPassword:     128, // the most that RDS takes
+	}
+}
+
+// Login opens one session.
+func (Driver) Login(ctx context.Context, l dbuser.Login) (dbuser.Session, error) {
+	// lib/pq is given a connection with TLS up already. Its own way parses the
+	// root certificates again at every login, and reads files and variables of
+	// the environment that a function should not listen to.
+	connector, err := pq.NewConnectorConfig(pq.Config{
+		Host: l.Host, Port: uint16(l.Port), Database: l.Database,
+		User: l.Username, Password: l.Password.Reveal(),
+		SSLMode:         pq.SSLModeDisable,
+		ApplicationName: "rekey",
+		ClientEncoding:  "UTF8", Datestyle: "ISO, MDY", // lib/pq works with no other
+	})
+	if err != nil {
+		return nil, translate(ctx, err)
+	}
+	connector.Dialer(&dialer{ctx: ctx, login: l})
+	conn, err := connector.Connect(ctx)
+	if err != nil {
+		return nil, translate(ctx, err)
+	}
+	return &session{db: dbuser.OpenOnce(conn), user: l.Username}, nil
+}
+
+// dialer connects and turns TLS on.
+type dialer struct {
+	ctx   context.Context
+	login dbuser.Login
+}
+
+var errNoTLS = errors.New("the server does not offer TLS")
+
+func (d *dialer) Dial(string, string) (net.Conn, error) { return d.dial() }
+
+func (d *dialer) DialTimeout(string, string, time.Duration) (net.Conn, error) { return d.dial() }
+
+func (d *dialer) dial() (net.Conn, error) {
+	conn, err := dbuser.Dial(d.ctx, d.login)
+	if err != nil || d.login.Plaintext {
+		return conn, err
+	}
+	secure, err := startTLS(conn, dbuser.TLSConfig(d.login))
+	if err != nil {
+		_ = conn.Close() // the reason is err
+		return nil, err
+	}
+	return secure, nil
+}
+
+// startTLS asks for TLS with an SSLRequest and shakes hands. The server's one
+// byte must stand alone: more would be someone's attempt to be read as if it
+// had come over TLS (CVE-2021-23222).
+//
+// https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-SSL
+func startTLS(conn net.Conn, config *tls.Config) (net.Conn, error) {
+	const sslRequest = 80877103
+	request := binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(nil, 8), sslRequest)
+	if _, err := conn.Write(request); err != nil {
+		return nil, err
+	}
+	var answer [1]byte
+	if _, err := io.ReadFull(conn, answer[:]); err != nil {
+		return nil, err
+	}
+	if answer[0] != 'S' {
+		return nil, errNoTLS
+	}
+	config.NextProtos = []string{"postgresql"}
+	secure := tls.Client(conn, config)
+	if err := secure.Handshake(); err != nil {
+		return nil, err
+	}
+	return secure, nil
+}
+
+// session is one login of a user.
+type session struct {
+	db   *sql.DB
+	user string
+}
+
+func (s *session) Close() error { return s.db.Close() }
+
+func (s *session) Ping(ctx context.Context) error {
+	var one int
+	if err := s.db.QueryRowContext(ctx, "SELECT 1").Scan(&one); err != nil {
+		return translate(ctx, err)
+	}
+	return nil
+}
+
+// SetPassword sets the verifier of the kind that the server is set to make, so
+// that what its clients could speak before, they can speak after.
+func (s *session) SetPassword(ctx context.Context, password rotation.Value) error {
+	verifier, err := s.verifier(ctx, password.Reveal())
+	if err != nil {
+		return err
+	}
+	// ALTER ROLE takes no parameters. The verifier has neither quote nor
+	// backslash; the name is quoted.
+	statement := "ALTER ROLE " + pq.QuoteIdentifier(s.user) + " PASSWORD '" + verifier + "'"
+	_, err = s.db.ExecContext(ctx, statement)
+	if concurrent(err) {
+		// Another invocation of this rotation set the same password in the same
+		// moment.
+		_, err = s.db.ExecContext(ctx, statement)
+	}
+	if err != nil {
+		return translate(ctx, err)
+	}
+	return nil
+}
+
+func (s *session) verifier(ctx context.Context, password string) (string, error) {
+	var (
+		replica    bool
+		encryption string
+		iterations sql.NullInt64
+		asRole     bool
+	)
+	err := s.db.QueryRowContext(ctx, `SELECT pg_is_in_recovery(), current_setting('password_encryption'),
+		nullif(current_setting('scram_iterations', true), '')::int, current_user <> session_user`).
+		Scan(&replica, &encryption, &iterations, &asRole)
+	switch {
+	case err != nil:
+		return "", translate(ctx, err)
+	case replica:
+		return "", errReadOnly()
+	case asRole:
+		// A default role of the user's (ALTER ROLE … SET role) would make the
+		// change that role's, which may not.
+		if _, err := s.db.ExecContext(ctx, "SET ROLE NONE"); err != nil {
+			return "", translate(ctx, err)
+		}
+	}
+	if encryption == "md5" || encryption == "on" { // "on" is md5 up to version 13
+		return md5Verifier(password, s.user), nil
+	}
+	n := scramIterations
+	if iterations.Valid && iterations.Int64 > scramIterations { // a setting since version 16
+		n = int(iterations.Int64)
+	}
+	v, err := scramVerifier(password, newSalt(), n)
+	if err != nil {
+		return "", fmt.Errorf("hashing the password: %w", rotation.ErrInternal)
+	}
+	return v, nil
+}
