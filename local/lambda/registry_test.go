@@ -85,3 +85,18 @@ func TestPartitions(t *testing.T) {
 		}
 	}
 }
+
+func FuzzParseARN(f *testing.F) {
+	for _, seed := range []string{"a", "a:$LATEST", "123456789012:function:a:1", "arn:aws:lambda:us-east-1:123456789012:function:a:b", "arn:::::function:"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		arn, ok := parseARN(s)
+		if !ok {
+			return
+		}
+		if again, ok := parseARN(arn.String()); !ok || again != arn {
+			t.Errorf("%q is %+v, its ARN is %+v", s, arn, again)
+		}
+	})
+}
