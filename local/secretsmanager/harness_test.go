@@ -22,6 +22,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if dir := os.Getenv(serveState); dir != "" {
+		serveUntilKilled(dir)
+	}
 	goleak.VerifyTestMain(m)
 }
 
