@@ -1,0 +1,81 @@
+package database
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+// templateFormat changes when templates are made in another way.
+const templateFormat = "1"
+
+// dataTemplate returns a data directory of the MySQL family as it is after
+// initialising, with no accounts that anyone could use over the network. It is made
+// once for a version and kept for later processes; several may ask at once.
+func dataTemplate(ctx context.Context, i Installation) (string, error) {
+	cache, err := cacheFolder()
+	if err != nil {
+		return "", err
+	}
+	template := filepath.Join(cache, fmt.Sprintf("%s-%s-%s", i.Engine, i.Version, templateFormat))
+	lock, err := awaitLock(ctx, template+".lock")
+	if err != nil {
+		return "", err
+	}
+	defer lock.Close()
+	if _, err := os.Stat(template); err == nil {
+		return template, nil
+	}
+	f, err := newFolder()
+	if err != nil {
+		return "", err
+	}
+	made := template + ".new"
+	err = errors.Join(
+		os.RemoveAll(made), // what a killed process left
+		initialise(i, f),
+		copyTree(f.path("data"), made, nil),
+		os.Rename(made, template),
+		f.remove())
+	if err != nil {
+		return "", fmt.Errorf("initialising a data directory: %w", err)
+	}
+	return template, nil
+}
+
+// cacheFolder is private to the user: what is in it becomes a server's data.
+func cacheFolder() (string, error) {
+	base, err := os.UserCacheDir()
+	if err != nil {
+		base = filepath.Join(os.TempDir(), fmt.Sprintf("rekey-cache-%d", os.Geteuid()))
+	}
+	cache := filepath.Join(base, "rekey", "databases")
+	if err := os.MkdirAll(cache, 0o700); err != nil {
+		return "", fmt.Errorf("making the cache of data directories: %w", err)
+	}
+	return cache, nil
+}
+
+func initialise(i Installation, f *folder) error {
+	if err := f.mkdir("data"); err != nil {
+		return err
+	}
+	// Small files: they are copied for every server.
+	settings := []string{"--no-defaults", "--datadir=" + f.path("data"), "--tmpdir=" + f.path("tmp")}
+	if i.Engine == MariaDB {
+		install, err := i.tool("mariadb-install-db", "mysql_install_db")
+		if err != nil {
+			return err
+		}
+		return runTool(f, append([]string{install}, append(settings,
+			"--skip-test-db", "--innodb-log-file-size=4M")...)...)
+	}
+	for name, value := range placeSettings(i) {
+		settings = append(settings, "--"+name+"="+value)
+	}
+	return runTool(f, slices.Concat(i.command, settings,
+		[]string{"--initialize-insecure", "--auto-generate-certs=OFF", "--innodb-redo-log-capacity=8M"})...)
+}
