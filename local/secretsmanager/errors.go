@@ -38,9 +38,9 @@ func violation(given, member, constraint string) error {
 
 func lowerFirst(s string) string { return strings.ToLower(s[:1]) + s[1:] }
 
-// unsupported is the answer to what AWS does and this stand-in does not.
+// unsupported is the answer to what this stand-in does not do, whether AWS does or not.
 func unsupported(what string) error {
-	return apiErr("UnsupportedOperationException", "The local Secrets Manager of rekey does not support %s. AWS does; nothing was done.", what)
+	return apiErr("UnsupportedOperationException", "The local Secrets Manager of rekey does not support %s; nothing was done.", what)
 }
 
 func malformed(format string, args ...any) error {

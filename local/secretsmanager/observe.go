@@ -48,11 +48,11 @@ type FaultKind int
 
 // The kinds of fault.
 const (
-	NoFault   FaultKind = iota
-	Throttle            // ThrottlingException, HTTP 400; not executed
-	ServerErr           // InternalServiceError, HTTP 500; not executed
-	Drop                // the connection closes without an answer; not executed
-	LoseReply           // executed, then the connection closes without an answer
+	NoFault     FaultKind = iota
+	Throttle              // ThrottlingException, HTTP 400; not executed
+	ServerError           // InternalServiceError, HTTP 500; not executed
+	Drop                  // the connection closes without an answer; not executed
+	LoseReply             // executed, then the connection closes without an answer
 )
 
 func (f Fault) wait(ctx context.Context) {
@@ -66,7 +66,7 @@ func (f Fault) before() error {
 	switch f.Kind {
 	case Throttle:
 		return apiErr("ThrottlingException", "Rate exceeded")
-	case ServerErr, Drop:
+	case ServerError, Drop:
 		return &apiError{code: "InternalServiceError", status: http.StatusInternalServerError, message: "An error occurred on the server side."}
 	}
 	return nil

@@ -45,7 +45,7 @@ func TestWhatIsNotServedIsRefused(t *testing.T) {
 	w.create("s", "hush")
 	const withToken = `,"ClientRequestToken":"00000000-0000-4000-8000-000000000001"}`
 	for what, c := range map[string]struct{ target, body, code, message string }{
-		"an operation of AWS":    {"secretsmanager.BatchGetSecretValue", `{"SecretIdList":["s"]}`, "UnsupportedOperationException", "The local Secrets Manager of rekey does not support the operation BatchGetSecretValue. AWS does; nothing was done."},
+		"an operation of AWS":    {"secretsmanager.BatchGetSecretValue", `{"SecretIdList":["s"]}`, "UnsupportedOperationException", "The local Secrets Manager of rekey does not support the operation BatchGetSecretValue; nothing was done."},
 		"an operation of no one": {"secretsmanager.Frobnicate", `{}`, "UnknownOperationException", ""},
 		"another service":        {"DynamoDB_20120810.ListTables", `{}`, "UnknownOperationException", ""},
 		"a member of no one":     {"secretsmanager.DescribeSecret", `{"SecretId":"s","Colour":"red"}`, "UnsupportedOperationException", ""},
@@ -107,7 +107,7 @@ func TestFaults(t *testing.T) {
 		executed bool
 	}{
 		{secretsmanager.Throttle, "ThrottlingException", false},
-		{secretsmanager.ServerErr, "InternalServiceError", false},
+		{secretsmanager.ServerError, "InternalServiceError", false},
 		{secretsmanager.Drop, "", false},
 		{secretsmanager.LoseReply, "", true},
 	} {

@@ -137,6 +137,32 @@ func TestTheVersionBeginsWithoutAValue(t *testing.T) {
 	}
 }
 
+func TestOneRotationAtATime(t *testing.T) {
+	w := newWorld(t)
+	w.function.block = make(chan struct{})
+	w.create("s", "v0")
+	results := make(chan error)
+	for n := range 20 {
+		go func() {
+			// Each token twice, as a client does whose first reply was lost.
+			results <- w.rotate(n / 2)
+		}()
+	}
+	begun := 0
+	for range 20 {
+		if err := <-results; err == nil {
+			begun++
+		} else {
+			refused(t, err, "InvalidRequestException", stillPending)
+		}
+	}
+	close(w.function.block)
+	must(w.wait())(t)
+	if got := w.function.ran(); begun != 2 || !slices.Equal(got, fourSteps) {
+		t.Errorf("%d calls began a rotation, which ran %v", begun, got)
+	}
+}
+
 func TestAFailedStepRetriesTheSequence(t *testing.T) {
 	w := newWorld(t)
 	w.function.fail = func(step string, n int) error {

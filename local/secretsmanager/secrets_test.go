@@ -97,7 +97,7 @@ func TestWhatCreateRefuses(t *testing.T) {
 		"a tag of AWS":      {api.CreateSecretInput{Name: s("a"), Tags: key("aws:x")}, "InvalidParameterException", ""},
 		"tag twice":         {api.CreateSecretInput{Name: s("a"), Tags: append(key("x"), key("x")...)}, "InvalidParameterException", "Duplicate tag keys are not allowed: x"},
 		"tag key long":      {api.CreateSecretInput{Name: s("a"), Tags: key(*long(129))}, "ValidationException", ""},
-		"replicas":          {api.CreateSecretInput{Name: s("a"), AddReplicaRegions: []types.ReplicaRegionType{{Region: s("eu-west-1")}}}, "UnsupportedOperationException", `The local Secrets Manager of rekey does not support the parameter "AddReplicaRegions" here. AWS does; nothing was done.`},
+		"replicas":          {api.CreateSecretInput{Name: s("a"), AddReplicaRegions: []types.ReplicaRegionType{{Region: s("eu-west-1")}}}, "UnsupportedOperationException", `The local Secrets Manager of rekey does not support the parameter "AddReplicaRegions" here; nothing was done.`},
 		"a key of KMS":      {api.CreateSecretInput{Name: s("a"), KmsKeyId: s("alias/x")}, "UnsupportedOperationException", ""},
 		"replica overwrite": {api.CreateSecretInput{Name: s("a"), ForceOverwriteReplicaSecret: true}, "UnsupportedOperationException", ""},
 	} {
