@@ -3,6 +3,7 @@ package dbuser
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"database/sql"
 	"database/sql/driver"
 	"errors"
@@ -44,10 +45,13 @@ func (b *boundConn) Close() error {
 	return b.Conn.Close()
 }
 
-// TLSConfig verifies the server's certificate against the system's roots and
-// those of RDS, under the name the login gives.
-func TLSConfig(l Login) *tls.Config {
-	return &tls.Config{RootCAs: rdsca.Pool(), ServerName: l.ServerName, MinVersion: tls.VersionTLS12}
+// TLSConfig verifies the server's certificate under the name that the login
+// gives, against roots; nil: the system's and those of RDS.
+func TLSConfig(l Login, roots *x509.CertPool) *tls.Config {
+	if roots == nil {
+		roots = rdsca.Pool()
+	}
+	return &tls.Config{RootCAs: roots, ServerName: l.ServerName, MinVersion: tls.VersionTLS12}
 }
 
 // OpenOnce wraps one open connection in database/sql's interface. It never

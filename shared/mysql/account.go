@@ -2,56 +2,51 @@ package mysql
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/rekey-aws/rekey/shared/rotation"
 )
 
-// What SHOW CREATE USER says after the account's name. The name is quoted, so
-// that nothing in it can look like these: `…` with "`" doubled.
-var (
-	afterName      = regexp.MustCompile("^CREATE USER (?:`(?:[^`]|``)*`|'(?:[^']|'')*')@(?:`(?:[^`]|``)*`|'(?:[^']|'')*') ?")
-	identifiedWith = regexp.MustCompile(`^IDENTIFIED WITH '([^']+)'`)
-	identifiedVia  = regexp.MustCompile(`^IDENTIFIED VIA (.*)`)
-	alternative    = regexp.MustCompile(`^([a-z0-9_]+)(?: (?:USING|AS) '((?:[^'\\]|\\.|'')*)')?(?: OR |$| )`)
-)
-
-// mysqlPlugin reads the plugin of an account's first factor.
+// mysqlPlugin reads the plugin of an account's first factor from what SHOW
+// CREATE USER says.
 func mysqlPlugin(definition string) (string, error) {
-	rest := definition[len(afterName.FindString(definition)):]
-	m := identifiedWith.FindStringSubmatch(rest)
-	if m == nil {
+	rest, ok := strings.CutPrefix(afterName(definition), "IDENTIFIED WITH ")
+	plugin, _, quoted := cutQuoted(rest)
+	if !ok || !quoted || plugin == "" {
 		return "", errDefinition()
 	}
-	return m[1], nil
+	return plugin, nil
 }
 
 // mariadbPlugin reads the plugin whose password SET PASSWORD changes: the only
 // one that holds a password. With two, the other's old password would live on.
 func mariadbPlugin(definition string) (string, error) {
-	rest := definition[len(afterName.FindString(definition)):]
+	rest := afterName(definition)
 	if strings.HasPrefix(rest, "IDENTIFIED BY PASSWORD ") {
 		return "mysql_native_password", nil
 	}
-	m := identifiedVia.FindStringSubmatch(rest)
-	if m == nil {
+	rest, ok := strings.CutPrefix(rest, "IDENTIFIED VIA ")
+	if !ok {
 		return "", errDefinition()
 	}
 	var all, passwords []string
-	for rest := m[1]; ; {
-		a := alternative.FindStringSubmatch(rest)
-		if a == nil {
+	for more := true; more; {
+		var plugin string
+		plugin, rest, _ = strings.Cut(rest, " ")
+		if plugin == "" {
 			return "", errDefinition()
 		}
-		all = append(all, a[1])
-		if a[1] != "unix_socket" {
-			passwords = append(passwords, a[1])
+		all = append(all, plugin)
+		if plugin != "unix_socket" {
+			passwords = append(passwords, plugin)
 		}
-		if !strings.HasSuffix(a[0], " OR ") {
-			break
+		if verifier, using := strings.CutPrefix(rest, "USING "); using {
+			if _, rest, ok = cutQuoted(verifier); !ok {
+				return "", errDefinition()
+			}
+			rest = strings.TrimPrefix(rest, " ")
 		}
-		rest = rest[len(a[0]):]
+		rest, more = strings.CutPrefix(rest, "OR ")
 	}
 	switch len(passwords) {
 	case 1:
@@ -61,6 +56,39 @@ func mariadbPlugin(definition string) (string, error) {
 	}
 	return "", rotation.WithHint(fmt.Errorf("reading the account: it has %d passwords (%s): %w", len(passwords), strings.Join(all, " or "), rotation.ErrConfig),
 		"Keep one authentication method that has a password: ALTER USER … IDENTIFIED VIA ….")
+}
+
+// afterName is the definition without "CREATE USER `name`@`host` ", or "" if it
+// has another form. Name and host are quoted, so nothing in them can pass for
+// what follows.
+func afterName(definition string) string {
+	rest, _ := strings.CutPrefix(definition, "CREATE USER ")
+	_, rest, _ = cutQuoted(rest)
+	_, rest, ok := cutQuoted(strings.TrimPrefix(rest, "@"))
+	if !ok {
+		return ""
+	}
+	return strings.TrimPrefix(rest, " ")
+}
+
+// cutQuoted splits s behind the quoted text that it begins with: '…' or `…`,
+// the quote doubled inside, and in '…' also escaped with a backslash.
+func cutQuoted(s string) (text, rest string, ok bool) {
+	if s == "" || s[0] != '\'' && s[0] != '`' {
+		return "", s, false
+	}
+	q := s[0]
+	for i := 1; i < len(s); i++ {
+		switch {
+		case s[i] == '\\' && q == '\'':
+			i++
+		case s[i] == q && i+1 < len(s) && s[i+1] == q:
+			i++
+		case s[i] == q:
+			return s[1:i], s[i+1:], true
+		}
+	}
+	return "", s, false
 }
 
 func errPlugin(plugin string) error {

@@ -32,8 +32,8 @@ func translate(ctx context.Context, err error) error {
 		return fmt.Errorf("%s: %w", said, rotation.ErrRefused)
 	case 3118, 4151: // ER_ACCOUNT_HAS_BEEN_LOCKED of MySQL and MariaDB
 		return rotation.WithHint(fmt.Errorf("%s: %w", said, rotation.ErrDenied), "Unlock the account: ALTER USER … ACCOUNT UNLOCK.")
-	case 1862, 1820, 1268: // ER_MUST_CHANGE_PASSWORD_LOGIN, ER_MUST_CHANGE_PASSWORD
-		return rotation.WithHint(fmt.Errorf("%s: %w", said, rotation.ErrDenied), "The password has expired: set AWSCURRENT's password again as an administrator, then rotate.")
+	case 1862, 1820: // ER_MUST_CHANGE_PASSWORD_LOGIN, ER_MUST_CHANGE_PASSWORD
+		return rotation.WithHint(fmt.Errorf("the password has expired: %s: %w", said, rotation.ErrDenied), "Set AWSCURRENT's password again as an administrator, then rotate.")
 	case 1044, 1142, 1227, 1130, 3159, 3955: // no access to the database, the table, the operation; from this host; without TLS; user management locked
 		return fmt.Errorf("%s: %w", said, rotation.ErrDenied)
 	case 1049: // ER_BAD_DB_ERROR
@@ -71,10 +71,6 @@ func errReadOnly() error {
 	return rotation.WithHint(fmt.Errorf("the server is read-only, a replica: %w", rotation.ErrConfig),
 		`Put the writer's endpoint into "host" of the secret.`)
 }
-
-// expired tells the state in which a server answers nothing but a change of the
-// password (ER_MUST_CHANGE_PASSWORD).
-func expired(err error) bool { return number(err) == 1820 }
 
 // needsCreateUser is the refusal of a verifier from an ordinary account
 // (ER_SPECIFIC_ACCESS_DENIED_ERROR).

@@ -4,6 +4,7 @@ package mysql
 
 import (
 	"context"
+	"crypto/x509"
 	"database/sql"
 	"fmt"
 	"net"
@@ -21,6 +22,9 @@ import (
 // finds out. They differ in the rules alone. The zero value is MySQL's.
 type Driver struct {
 	MariaDB bool
+	// Roots are the authorities of the servers' certificates. Nil: the system's
+	// and those of RDS.
+	Roots *x509.CertPool
 }
 
 // Rules are the server's limits.
@@ -51,7 +55,7 @@ func (d Driver) Login(ctx context.Context, l dbuser.Login) (dbuser.Session, erro
 	config.CheckConnLiveness = false
 	config.DialFunc = func(context.Context, string, string) (net.Conn, error) { return dbuser.Dial(ctx, l) }
 	if !l.Plaintext {
-		config.TLS = dbuser.TLSConfig(l)
+		config.TLS = dbuser.TLSConfig(l, d.Roots)
 	}
 	connector, err := mysql.NewConnector(config)
 	if err != nil {
@@ -89,10 +93,6 @@ func (s *session) Ping(ctx context.Context) error {
 // login for, keeping its authentication plugin.
 func (s *session) SetPassword(ctx context.Context, password rotation.Value) error {
 	settings, err := s.settings(ctx)
-	if expired(err) {
-		// Until an expired password is changed, the server answers nothing else.
-		return s.setMasked(ctx, password.Reveal())
-	}
 	if err != nil {
 		return translate(ctx, err)
 	}

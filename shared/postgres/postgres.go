@@ -5,11 +5,13 @@ package postgres
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"database/sql"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"time"
 
@@ -20,7 +22,11 @@ import (
 )
 
 // Driver logs in to PostgreSQL. The zero value is ready.
-type Driver struct{}
+type Driver struct {
+	// Roots are the authorities of the servers' certificates. Nil: the system's
+	// and those of RDS.
+	Roots *x509.CertPool
+}
 
 // Rules are PostgreSQL's: names are cut at 63 bytes, so longer ones are refused.
 // A new password may have as many bytes as every pooler and client takes.
@@ -35,7 +41,7 @@ func (Driver) Rules() dbuser.Rules {
 }
 
 // Login opens one session.
-func (Driver) Login(ctx context.Context, l dbuser.Login) (dbuser.Session, error) {
+func (d Driver) Login(ctx context.Context, l dbuser.Login) (dbuser.Session, error) {
 	// lib/pq is given a connection with TLS up already. Its own way parses the
 	// root certificates again at every login, and reads files and variables of
 	// the environment that a function should not listen to.
@@ -49,7 +55,7 @@ func (Driver) Login(ctx context.Context, l dbuser.Login) (dbuser.Session, error)
 	if err != nil {
 		return nil, translate(ctx, err)
 	}
-	connector.Dialer(&dialer{ctx: ctx, login: l})
+	connector.Dialer(&dialer{ctx: ctx, login: l, roots: d.Roots})
 	conn, err := connector.Connect(ctx)
 	if err != nil {
 		return nil, translate(ctx, err)
@@ -61,6 +67,7 @@ func (Driver) Login(ctx context.Context, l dbuser.Login) (dbuser.Session, error)
 type dialer struct {
 	ctx   context.Context
 	login dbuser.Login
+	roots *x509.CertPool
 }
 
 var errNoTLS = errors.New("the server does not offer TLS")
@@ -74,7 +81,7 @@ func (d *dialer) dial() (net.Conn, error) {
 	if err != nil || d.login.Plaintext {
 		return conn, err
 	}
-	secure, err := startTLS(conn, dbuser.TLSConfig(d.login))
+	secure, err := startTLS(conn, dbuser.TLSConfig(d.login, d.roots))
 	if err != nil {
 		_ = conn.Close() // the reason is err
 		return nil, err
@@ -135,9 +142,13 @@ func (s *session) SetPassword(ctx context.Context, password rotation.Value) erro
 	// backslash; the name is quoted.
 	statement := "ALTER ROLE " + pq.QuoteIdentifier(s.user) + " PASSWORD '" + verifier + "'"
 	_, err = s.db.ExecContext(ctx, statement)
-	if concurrent(err) {
-		// Another invocation of this rotation set the same password in the same
+	for wait := 5 * time.Millisecond; concurrent(err) && wait < time.Second; wait *= 2 {
+		// Other invocations of this rotation set the same password in the same
 		// moment.
+		select {
+		case <-time.After(wait + rand.N(wait)):
+		case <-ctx.Done():
+		}
 		_, err = s.db.ExecContext(ctx, statement)
 	}
 	if err != nil {

@@ -1,0 +1,54 @@
+// Command rotate-rds is the Lambda function that rotates the passwords of
+// database users: PostgreSQL, MySQL, MariaDB and Aurora of both. Secrets Manager
+// invokes it once for each of the four steps.
+//
+// Its environment: see docs/engines, "Settings of the function".
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"strings"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	"github.com/rekey-aws/rekey/shared/dbuser"
+	"github.com/rekey-aws/rekey/shared/mysql"
+	"github.com/rekey-aws/rekey/shared/postgres"
+	"github.com/rekey-aws/rekey/shared/rotation"
+	"github.com/rekey-aws/rekey/shared/secretstore"
+)
+
+func main() {
+	client, badClient := secretstore.Client(os.LookupEnv)
+	policy, badPolicy := dbuser.PolicyFrom(os.LookupEnv)
+	machine := &rotation.Machine{
+		Store: secretstore.New(client),
+		Engine: &dbuser.Engine{
+			Drivers: map[string]dbuser.Driver{
+				"postgres":          postgres.Driver{},
+				"aurora-postgresql": postgres.Driver{},
+				"mysql":             mysql.Driver{},
+				"aurora-mysql":      mysql.Driver{},
+				"mariadb":           mysql.Driver{MariaDB: true},
+			},
+			Policy:         policy,
+			PlaintextHosts: strings.FieldsFunc(os.Getenv("ALLOW_PLAINTEXT_HOSTS"), func(c rune) bool { return c == ',' || c == ' ' }),
+		},
+		Log:           slog.New(slog.NewJSONHandler(os.Stdout, nil)),
+		Function:      lambdacontext.FunctionName,
+		RequestID:     requestID,
+		Misconfigured: errors.Join(badClient, badPolicy),
+	}
+	lambda.Start(machine.Handle)
+}
+
+func requestID(ctx context.Context) string {
+	if lc, ok := lambdacontext.FromContext(ctx); ok {
+		return lc.AwsRequestID
+	}
+	return ""
+}

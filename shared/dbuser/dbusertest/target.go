@@ -1,0 +1,250 @@
+// Package dbusertest is one suite for every [dbuser.Driver], run against real
+// servers: [Exercise] is what a driver must pass.
+package dbusertest
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rekey-aws/rekey/local/database"
+	"github.com/rekey-aws/rekey/local/database/databasetest"
+	"github.com/rekey-aws/rekey/shared/dbuser"
+	"github.com/rekey-aws/rekey/shared/rotation"
+	"github.com/rekey-aws/rekey/shared/rotation/rotationtest"
+)
+
+// Target is a kind of server that a driver is exercised on.
+type Target struct {
+	// Engine is the secret's "engine".
+	Engine string
+	// Server and Version choose the real server.
+	Server  database.Engine
+	Version string
+	// Driver makes the driver, with the authority of a server's certificate.
+	Driver func(roots *x509.CertPool) dbuser.Driver
+	// CreateUser are the statements that make a user with a password, both
+	// already quoted as literals or identifiers by Quote.
+	CreateUser func(user, password string) []string
+	// ChangePassword changes it behind the secret's back.
+	ChangePassword func(user, password string) string
+}
+
+// Bench is one user on one server, its secret, and the machine that rotates it.
+type Bench struct {
+	target   Target
+	server   *database.Server
+	original rotation.Value // the secret before any rotation
+	store    *rotationtest.Store
+	machine  *rotation.Machine
+	driver   *counted
+}
+
+// sharedBench is NewBench on the server that all tests share.
+func sharedBench(t *testing.T, target Target, user, password string, extra ...map[string]any) *Bench {
+	t.Helper()
+	return NewBench(t, target, databasetest.Shared(t, target.Server, target.Version), user, password, extra...)
+}
+
+// NewBench makes a user with a password on a server, and its secret. Extra keys
+// of the secret win over the usual ones.
+func NewBench(t *testing.T, target Target, server *database.Server, user, password string, extra ...map[string]any) *Bench {
+	t.Helper()
+	if err := server.Exec(t.Context(), target.CreateUser(user, password)...); err != nil {
+		t.Fatalf("creating the user: %v", err)
+	}
+	secret := secretOf(target, server, user, password, extra...)
+	b := &Bench{original: secret, target: target, server: server, store: rotationtest.NewStore(t, secret)}
+	b.driver = &counted{Driver: target.Driver(Roots(server))}
+	b.machine = &rotation.Machine{Store: b.store, Engine: &dbuser.Engine{
+		Drivers: map[string]dbuser.Driver{target.Engine: b.driver},
+		Policy:  policy(t, nil),
+	}}
+	return b
+}
+
+// Roots is the authority of a server's certificate.
+func Roots(server *database.Server) *x509.CertPool {
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(server.CAPEM())
+	return roots
+}
+
+func policy(t *testing.T, environment map[string]string) dbuser.Policy {
+	t.Helper()
+	p, err := dbuser.PolicyFrom(func(name string) (string, bool) { v, ok := environment[name]; return v, ok })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func secretOf(target Target, server *database.Server, user, password string, extra ...map[string]any) rotation.Value {
+	doc := map[string]any{
+		"engine": target.Engine, "host": server.Host, "port": server.Port,
+		"username": user, "password": password, "note": "kept as it is: <é>",
+	}
+	for _, e := range extra {
+		maps.Copy(doc, e)
+	}
+	raw, err := json.Marshal(doc)
+	if err != nil {
+		panic(err)
+	}
+	return rotation.TextValue(string(raw))
+}
+
+// password of the version with a label.
+func (b *Bench) password(t *testing.T, label string) string {
+	t.Helper()
+	_, v := b.store.Labelled(label)
+	return field(t, v, "password")
+}
+
+func field(t *testing.T, v rotation.Value, key string) string {
+	t.Helper()
+	var doc map[string]any
+	if err := json.Unmarshal([]byte(v.Reveal()), &doc); err != nil {
+		t.Fatalf("the secret is not JSON: %v", err)
+	}
+	s, _ := doc[key].(string)
+	return s
+}
+
+// logsIn asks the server, with a login of its own that the count leaves out.
+func (b *Bench) logsIn(t *testing.T, label string) error {
+	t.Helper()
+	_, v := b.store.Labelled(label)
+	session, err := b.driver.Driver.Login(t.Context(), b.loginOf(t, v))
+	if err != nil {
+		return err
+	}
+	return session.Close()
+}
+
+func (b *Bench) loginOf(t *testing.T, v rotation.Value) dbuser.Login {
+	t.Helper()
+	database := field(t, v, "dbname")
+	if database == "" {
+		database = b.driver.Rules().DefaultDatabase
+	}
+	return dbuser.Login{
+		Host: b.server.Host, Port: b.server.Port, ServerName: b.server.Host, Database: database,
+		Username: field(t, v, "username"), Password: rotation.TextValue(field(t, v, "password")),
+	}
+}
+
+// Rotate carries out a whole rotation, with a deadline like Lambda's.
+func (b *Bench) Rotate(t *testing.T) error {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	return rotationtest.Run(ctx, b.machine, b.store.Begin())
+}
+
+// RotateTo is Rotate with a pending password that someone chose.
+func (b *Bench) RotateTo(t *testing.T, password string) error {
+	t.Helper()
+	r := b.store.Begin()
+	pending, err := rotation.ParseDocument(b.original)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := pending.With("password", password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.store.Plant(r.Token, v, rotation.Pending)
+	return rotationtest.Run(t.Context(), b.machine, r)
+}
+
+// MustNotBeLogged searches the server's logs for every password of the secret.
+func (b *Bench) MustNotBeLogged(t *testing.T) {
+	t.Helper()
+	logs, err := b.server.Logs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	user := field(t, b.original, "username")
+	if !strings.Contains(logs, user) {
+		t.Fatalf("the server's log does not speak of %q: it proves nothing", user)
+	}
+	noPasswordIn(t, "the server's log", logs, field(t, b.original, "password"), b.password(t, rotation.Current), b.password(t, rotation.Previous))
+}
+
+// MustBeConsistent asserts promise 1: AWSCURRENT logs in, AWSPREVIOUS does not,
+// and the rest of the secret is as it was.
+func (b *Bench) MustBeConsistent(t *testing.T) {
+	t.Helper()
+	if err := b.logsIn(t, rotation.Current); err != nil {
+		t.Errorf("locked out: AWSCURRENT does not log in: %v", err)
+	}
+	if err := b.logsIn(t, rotation.Previous); err == nil {
+		t.Error("the old password still logs in")
+	}
+	_, after := b.store.Labelled(rotation.Current)
+	var x, y map[string]json.RawMessage
+	if json.Unmarshal([]byte(b.original.Reveal()), &x) != nil || json.Unmarshal([]byte(after.Reveal()), &y) != nil {
+		t.Fatal("the secret is not JSON")
+	}
+	for key, raw := range x {
+		if key != "password" && string(raw) != string(y[key]) {
+			t.Errorf("the key %q changed", key)
+		}
+	}
+}
+
+// counted is a driver whose logins are counted and whose changes meet the fate
+// that faults has for them.
+type counted struct {
+	dbuser.Driver
+	faults  rotationtest.Injector
+	mu      sync.Mutex
+	logins  int
+	refused int
+}
+
+func (c *counted) Login(ctx context.Context, l dbuser.Login) (dbuser.Session, error) {
+	s, err := c.Driver.Login(ctx, l)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err != nil {
+		c.refused++
+		return nil, err
+	}
+	c.logins++
+	return &countedSession{Session: s, faults: &c.faults}, nil
+}
+
+type countedSession struct {
+	dbuser.Session
+	faults *rotationtest.Injector
+}
+
+func (s *countedSession) SetPassword(ctx context.Context, password rotation.Value) error {
+	return s.faults.Do("SetPassword", func() error { return s.Session.SetPassword(ctx, password) })
+}
+
+// noPasswordIn searches a text for passwords, in every form that a log may give
+// them.
+func noPasswordIn(t *testing.T, where, text string, passwords ...string) {
+	t.Helper()
+	for _, p := range passwords {
+		quoted, err := json.Marshal(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, form := range []string{p, string(quoted[1 : len(quoted)-1]), fmt.Sprintf("%x", p), strings.ReplaceAll(p, "'", "''"), strings.ReplaceAll(p, `\`, `\\`)} {
+			if len(form) >= 8 && strings.Contains(text, form) {
+				t.Errorf("a password is in %s", where)
+				return
+			}
+		}
+	}
+}
