@@ -1,6 +1,7 @@
 package database
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -73,8 +74,11 @@ func (f *folder) discard(name string) error {
 	return nil
 }
 
-// remove removes the folder with everything in it.
+// remove removes the folder with everything in it. A second time does nothing.
 func (f *folder) remove() error {
+	if f.lock == nil {
+		return nil
+	}
 	var err error
 	// A process that was just killed may still be writing its last file.
 	for range 20 {
@@ -83,7 +87,9 @@ func (f *folder) remove() error {
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
-	return errors.Join(err, f.lock.Close())
+	err = errors.Join(err, f.lock.Close())
+	f.lock = nil
+	return err
 }
 
 // sweepFolders removes the folders whose owner is gone. Failing to is no harm.
@@ -147,6 +153,27 @@ func copyFile(from, to string) error {
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(target, source)
-	return errors.Join(err, target.Close())
+	return errors.Join(copySparse(target, source), target.Close())
+}
+
+// copySparse leaves holes where the source has only zeros, as most of a fresh data
+// directory is: nothing is written there, and nothing is kept in memory.
+func copySparse(target *os.File, source io.Reader) error {
+	var zeros, buffer [64 << 10]byte
+	var size int64
+	for {
+		n, err := io.ReadFull(source, buffer[:])
+		if n > 0 && !bytes.Equal(buffer[:n], zeros[:n]) {
+			if _, err := target.WriteAt(buffer[:n], size); err != nil {
+				return err
+			}
+		}
+		size += int64(n)
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			return target.Truncate(size)
+		}
+		if err != nil {
+			return err
+		}
+	}
 }

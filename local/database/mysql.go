@@ -21,14 +21,13 @@ import (
 // mysqlFamily is the flavour of MySQL and MariaDB.
 type mysqlFamily struct{}
 
+// initFile holds what a server is told at its first start only.
+const initFile = "init"
+
 // prepare copies an initialised data directory: initialising takes seconds.
 func (mysqlFamily) prepare(ctx context.Context, s *Server) error {
-	template, err := dataTemplate(ctx, s.installation)
-	if err != nil {
+	if err := copyTemplate(ctx, s); err != nil {
 		return err
-	}
-	if err := copyTree(template, s.folder.path("data"), nil); err != nil {
-		return fmt.Errorf("copying %s: %w", template, err)
 	}
 	return s.folder.write(initFile, []byte(strings.Join(firstStatements(s), ";\n")+";\n"))
 }

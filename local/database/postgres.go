@@ -15,23 +15,31 @@ import (
 // postgres is the flavour of PostgreSQL.
 type postgres struct{}
 
-// initFile holds what a server is told at its first start only.
-const initFile = "init"
+// prepare copies an initialised data directory, then gives the administrator its
+// password in PostgreSQL's single-user mode, over a pipe.
+func (postgres) prepare(ctx context.Context, s *Server) error {
+	if err := copyTemplate(ctx, s); err != nil {
+		return err
+	}
+	statement := fmt.Sprintf("ALTER ROLE %s PASSWORD '%s'\n", s.AdminUser, s.AdminPassword)
+	return runTool(s.folder, strings.NewReader(statement), append(slices.Clone(s.installation.command),
+		"--single", "-D", s.folder.path("data"), "-F", "-c", "password_encryption="+s.authMethod(),
+		"-c", "log_statement=none", "postgres")...)
+}
 
-func (postgres) prepare(_ context.Context, s *Server) error {
-	initdb, err := s.installation.tool("initdb")
+// initdb makes the template. Nobody may log in to it: every server writes its own
+// rules.
+func initdb(i Installation, f *folder) error {
+	program, err := i.tool("initdb")
 	if err != nil {
 		return err
 	}
-	if err := s.folder.write(initFile, []byte(s.AdminPassword)); err != nil {
-		return err
+	argv := []string{program, "-D", f.path("data"), "-U", adminUser, "-A", "reject",
+		"--no-sync", "--locale=C", "--encoding=UTF8"}
+	if !i.olderThan(11) {
+		argv = append(argv, "--wal-segsize=1") // 16 MB otherwise, copied each time
 	}
-	if err := runTool(s.folder, initdb, "-D", s.folder.path("data"), "-U", s.AdminUser,
-		"-A", s.authMethod(), "--pwfile", s.folder.path(initFile),
-		"--no-sync", "--locale=C", "--encoding=UTF8"); err != nil {
-		return err
-	}
-	return s.folder.discard(initFile)
+	return runTool(f, nil, argv...)
 }
 
 // authMethod is Options.Auth with its default.
@@ -83,9 +91,9 @@ func postgresSettings(s *Server) map[string]string {
 		"wal_level": "replica", "max_wal_senders": "4", "wal_keep_size": "64MB",
 		"min_wal_size": "32MB", "max_wal_size": "128MB",
 	}
-	if s.olderThan(13) {
+	if s.installation.olderThan(13) {
 		delete(settings, "wal_keep_size")
-		settings["wal_keep_segments"] = "4"
+		settings["wal_keep_segments"] = "64"
 	}
 	if s.options.TLS != TLSOff {
 		settings["ssl"] = "on"
@@ -104,9 +112,9 @@ func postgresSettings(s *Server) map[string]string {
 	return settings
 }
 
-// olderThan compares the server's major version.
-func (s *Server) olderThan(major int) bool {
-	first, _, _ := strings.Cut(s.Version, ".")
+// olderThan compares the major version.
+func (i Installation) olderThan(major int) bool {
+	first, _, _ := strings.Cut(i.Version, ".")
 	n, err := strconv.Atoi(first)
 	return err == nil && n < major
 }

@@ -27,7 +27,7 @@ func (c pqConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	conn, err := inner.Connect(ctx)
 	stop()
 	if ctx.Err() != nil {
-		if conn != nil {
+		if err == nil {
 			_ = conn.Close()
 		}
 		return nil, ctx.Err()

@@ -3,6 +3,7 @@ package database
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -72,8 +73,10 @@ func serverCommand(f *folder, argv []string) *exec.Cmd {
 }
 
 // runTool runs a server's tool to its end; its output becomes the error's text.
-func runTool(f *folder, argv ...string) error {
-	out, err := serverCommand(f, argv).CombinedOutput()
+func runTool(f *folder, stdin io.Reader, argv ...string) error {
+	cmd := serverCommand(f, argv)
+	cmd.Stdin = stdin
+	out, err := cmd.CombinedOutput()
 	if err == nil {
 		return nil
 	}

@@ -48,7 +48,7 @@ func (s *Server) becomeReplica(ctx context.Context, primary *Server) error {
 // primary's two backup functions: not every installation has pg_basebackup.
 func (s *Server) copyPrimary(ctx context.Context, primary *Server) error {
 	begin, end := "SELECT pg_backup_start('replica', true)", "SELECT labelfile FROM pg_backup_stop(false)"
-	if primary.olderThan(15) {
+	if primary.installation.olderThan(15) {
 		begin, end = "SELECT pg_start_backup('replica', true, false)", "SELECT labelfile FROM pg_stop_backup(false, false)"
 	}
 	// Both calls belong to one session.
@@ -89,7 +89,7 @@ func (s *Server) followPrimary(primary *Server) error {
 	}
 	conninfo := fmt.Sprintf("host=127.0.0.1 port=%d user=%s password=%s %s",
 		primary.Port, primary.AdminUser, primary.AdminPassword, tls)
-	if s.olderThan(12) {
+	if s.installation.olderThan(12) {
 		return s.folder.write("data/recovery.conf",
 			[]byte("standby_mode = 'on'\nprimary_conninfo = '"+conninfo+"'\n"))
 	}

@@ -54,6 +54,9 @@ type flavour interface {
 	evidence(ctx context.Context, s *Server) (files []string, remembered []string, err error)
 }
 
+// adminUser is every server's administrator.
+const adminUser = "admin"
+
 type login struct{ user, password, database string }
 
 func newServer(o Options, i Installation) (*Server, error) {
@@ -62,7 +65,7 @@ func newServer(o Options, i Installation) (*Server, error) {
 	}
 	s := &Server{
 		Engine: i.Engine, Version: i.Version, Host: "localhost",
-		AdminUser: "admin", AdminPassword: randomPassword(),
+		AdminUser: adminUser, AdminPassword: randomPassword(),
 		options: o, installation: i,
 	}
 	switch i.Engine {

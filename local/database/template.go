@@ -10,11 +10,24 @@ import (
 )
 
 // templateFormat changes when templates are made in another way.
-const templateFormat = "1"
+const templateFormat = "2"
 
-// dataTemplate returns a data directory of the MySQL family as it is after
-// initialising, with no accounts that anyone could use over the network. It is made
-// once for a version and kept for later processes; several may ask at once.
+// copyTemplate gives a server its data directory: copying one takes a fraction of
+// the time that initialising does.
+func copyTemplate(ctx context.Context, s *Server) error {
+	template, err := dataTemplate(ctx, s.installation)
+	if err != nil {
+		return err
+	}
+	if err := copyTree(template, s.folder.path("data"), nil); err != nil {
+		return fmt.Errorf("copying %s: %w", template, err)
+	}
+	return nil
+}
+
+// dataTemplate returns a data directory as it is after initialising, with no
+// accounts that anyone could use over the network. It is made once for a version
+// and kept for later processes; several may ask at once.
 func dataTemplate(ctx context.Context, i Installation) (string, error) {
 	cache, err := cacheFolder()
 	if err != nil {
@@ -60,6 +73,9 @@ func cacheFolder() (string, error) {
 }
 
 func initialise(i Installation, f *folder) error {
+	if i.Engine == Postgres {
+		return initdb(i, f)
+	}
 	if err := f.mkdir("data"); err != nil {
 		return err
 	}
@@ -70,12 +86,12 @@ func initialise(i Installation, f *folder) error {
 		if err != nil {
 			return err
 		}
-		return runTool(f, append([]string{install}, append(settings,
+		return runTool(f, nil, append([]string{install}, append(settings,
 			"--skip-test-db", "--innodb-log-file-size=4M")...)...)
 	}
 	for name, value := range placeSettings(i) {
 		settings = append(settings, "--"+name+"="+value)
 	}
-	return runTool(f, slices.Concat(i.command, settings,
-		[]string{"--initialize-insecure", "--auto-generate-certs=OFF", "--innodb-redo-log-capacity=8M"})...)
+	return runTool(f, nil, slices.Concat(i.command, settings,
+		[]string{"--initialize-insecure", "--auto-generate-certs=OFF", "--innodb-redo-log-capacity=8M", "--innodb-doublewrite=OFF"})...)
 }
