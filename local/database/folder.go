@@ -24,9 +24,15 @@ const folderPrefix = "rekey-db-"
 
 var sweep sync.Once
 
-func newFolder() (*folder, error) {
+// newFolder makes a folder: in memory where it can, since a data directory is a
+// thousand small files.
+func newFolder(e Engine) (*folder, error) {
 	sweep.Do(sweepFolders)
-	dir, err := os.MkdirTemp("", folderPrefix)
+	root := memoryFolder()
+	if root == "" || e == Embedded { // whose program is copied there, and memory may be noexec
+		root = os.TempDir()
+	}
+	dir, err := os.MkdirTemp(root, folderPrefix)
 	if err != nil {
 		return nil, fmt.Errorf("making a folder for the server: %w", err)
 	}
@@ -95,6 +101,10 @@ func (f *folder) remove() error {
 // sweepFolders removes the folders whose owner is gone. Failing to is no harm.
 func sweepFolders() {
 	dirs, _ := filepath.Glob(filepath.Join(os.TempDir(), folderPrefix+"*"))
+	if root := memoryFolder(); root != "" {
+		more, _ := filepath.Glob(filepath.Join(root, folderPrefix+"*"))
+		dirs = append(dirs, more...)
+	}
 	for _, dir := range dirs {
 		info, err := os.Lstat(dir)
 		if err != nil || !info.IsDir() || time.Since(info.ModTime()) < time.Minute {

@@ -16,6 +16,18 @@ const endsWithUs = true
 
 const nobody = 65534
 
+// memoryFolder is a folder in memory with room to spare, or empty. Someone who set
+// TMPDIR is taken at their word.
+func memoryFolder() string {
+	const folder, plenty = "/dev/shm", 4 << 30
+	var fs unix.Statfs_t
+	if os.Getenv("TMPDIR") != "" || unix.Statfs(folder, &fs) != nil ||
+		fs.Type != unix.TMPFS_MAGIC || fs.Bavail*uint64(fs.Bsize) < plenty {
+		return ""
+	}
+	return folder
+}
+
 // serverAttributes are those of a server's processes: of its own user, out of
 // reach of a terminal's Ctrl-C, ended with us (by SIGKILL when atOurEnd is nil).
 func serverAttributes(atOurEnd os.Signal) *syscall.SysProcAttr {

@@ -15,6 +15,9 @@ const endsWithUs = false
 
 const nobody = 4294967294 // -2, as macOS has it
 
+// memoryFolder: there is none to count on.
+func memoryFolder() string { return "" }
+
 // serverAttributes are those of a server's processes: of its own user, out of
 // reach of a terminal's Ctrl-C.
 func serverAttributes(os.Signal) *syscall.SysProcAttr {

@@ -10,6 +10,9 @@ import (
 // endsWithUs: nothing ends a server when we are killed; Stop does.
 const endsWithUs = true
 
+// memoryFolder: there is none to count on.
+func memoryFolder() string { return "" }
+
 func giveToServer(string) error { return nil }
 
 func serverAttributes(os.Signal) *syscall.SysProcAttr { return nil }

@@ -80,7 +80,7 @@ func newServer(o Options, i Installation) (*Server, error) {
 	if s.certificates, err = newCertificates(o.CertificateHosts); err != nil {
 		return nil, err
 	}
-	if s.folder, err = newFolder(); err != nil {
+	if s.folder, err = newFolder(i.Engine); err != nil {
 		return nil, err
 	}
 	if err := s.writeCertificates(); err != nil {

@@ -42,7 +42,7 @@ func dataTemplate(ctx context.Context, i Installation) (string, error) {
 	if _, err := os.Stat(template); err == nil {
 		return template, nil
 	}
-	f, err := newFolder()
+	f, err := newFolder(i.Engine)
 	if err != nil {
 		return "", err
 	}
