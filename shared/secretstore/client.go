@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -140,8 +141,17 @@ func (e environment) retryer() (aws.Retryer, error) {
 		attempts = n
 	}
 	return retry.NewStandard(func(o *retry.StandardOptions) {
-		o.MaxAttempts, o.MaxBackoff = attempts, 2*time.Second
+		o.MaxAttempts, o.Backoff = attempts, retry.BackoffDelayerFunc(backoff)
 	}), nil
+}
+
+// backoff is the pause after a failed attempt (the first is 1): from 100 ms,
+// doubling up to 2 s, of which a random half is left away, so that functions
+// that were throttled together do not come back together. The SDK's own begins
+// at a second, which a function has better use for.
+func backoff(attempt int, _ error) (time.Duration, error) {
+	d := min(100*time.Millisecond<<min(attempt-1, 10), 2*time.Second)
+	return d/2 + rand.N(d/2), nil
 }
 
 func badSetting(name, wrong, remedy string) error {
