@@ -1,0 +1,394 @@
+package main_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+
+	"github.com/rekey-aws/rekey/local/database"
+	"github.com/rekey-aws/rekey/local/database/databasetest"
+	"github.com/rekey-aws/rekey/local/lambda"
+	"github.com/rekey-aws/rekey/local/secretsmanager"
+	"github.com/rekey-aws/rekey/shared/secretstore"
+)
+
+// binary is the function, compiled as the deployment does it.
+var binary string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "rotate-rds")
+	if err == nil {
+		binary, err = lambda.Build(context.Background(), lambda.BuildOptions{Package: "./functions/rotate-rds", Out: filepath.Join(dir, "bootstrap")})
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	code := m.Run()
+	code = max(code, exitCode(databasetest.StopShared()), exitCode(os.RemoveAll(dir)))
+	os.Exit(code)
+}
+
+func exitCode(err error) int {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}
+
+// account is AWS on this machine: Secrets Manager, the function, and a database
+// with a user whose secret is rotated.
+type account struct {
+	t        *testing.T
+	client   *sdk.Client
+	server   *secretsmanager.Server
+	function *lambda.Function
+	database *database.Server
+	secret   string // ARN
+	user     string
+	password string // the first
+
+	mu    sync.Mutex
+	logs  bytes.Buffer
+	calls []string // the function's
+	steps []secretsmanager.RotationEvent
+	fault func(operation string) secretsmanager.FaultKind
+}
+
+func (a *account) Write(p []byte) (int, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.logs.Write(p)
+}
+
+// engine is a server that the function rotates on.
+type engine struct {
+	name    string // of the subtest
+	secret  string // the secret's "engine"
+	server  database.Engine
+	version string
+	create  string // %s, %s: user, password
+}
+
+var engines = []engine{
+	{"PostgreSQL 15", "postgres", database.Postgres, "15", `CREATE ROLE %s LOGIN PASSWORD '%s'`},
+	{"PostgreSQL 18", "aurora-postgresql", database.Postgres, "18", `CREATE ROLE %s LOGIN PASSWORD '%s'`},
+	{"MySQL 9", "mysql", database.MySQL, "9", `CREATE USER %s@'%%' IDENTIFIED BY '%s'`},
+	{"MariaDB 10.11", "mariadb", database.MariaDB, "10.11", `CREATE USER %s@'%%' IDENTIFIED BY '%s'`},
+}
+
+// functionKey is the access key under which the function's calls are told from
+// the test's.
+const functionKey = "AKIDFUNCTION"
+
+func newAccount(t *testing.T, e engine, db *database.Server, user string, environment map[string]string, tune ...func(*lambda.Config)) *account {
+	t.Helper()
+	a := &account{t: t, database: db, user: user, password: "First-Password-of-" + user}
+	registry := &lambda.Registry{}
+	var err error
+	a.server, err = secretsmanager.New(secretsmanager.Options{
+		Invoker: registry,
+		Backoff: func(int) time.Duration { return 10 * time.Millisecond },
+		OnCall: func(c secretsmanager.Call) {
+			a.mu.Lock()
+			defer a.mu.Unlock()
+			if c.AccessKeyID == functionKey {
+				a.calls = append(a.calls, c.Operation)
+			}
+		},
+		OnRotation: func(e secretsmanager.RotationEvent) {
+			a.mu.Lock()
+			defer a.mu.Unlock()
+			a.steps = append(a.steps, e)
+		},
+		Fault: func(operation string, _ int) secretsmanager.Fault {
+			a.mu.Lock()
+			defer a.mu.Unlock()
+			if a.fault == nil {
+				return secretsmanager.Fault{}
+			}
+			return secretsmanager.Fault{Kind: a.fault(operation)}
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	web := httptest.NewServer(a.server)
+	config := lambda.Config{
+		Name: "rotate-rds", Binary: binary, Timeout: 30 * time.Second, Logs: a,
+		Credentials: lambda.Credentials{AccessKeyID: functionKey, SecretAccessKey: "example", SessionToken: "example"},
+		Env:         map[string]string{"AWS_ENDPOINT_URL": web.URL, "SSL_CERT_FILE": db.CAFile()},
+	}
+	maps.Copy(config.Env, environment)
+	for _, change := range tune {
+		change(&config)
+	}
+	if a.function, err = lambda.New(config); err != nil {
+		t.Fatal(err)
+	}
+	if err := registry.Add(a.function); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(a.server.Close(), registry.Close()); err != nil {
+			t.Error(err)
+		}
+		web.Close()
+	})
+	a.client, err = secretstore.Client(func(name string) (string, bool) {
+		v, ok := map[string]string{"AWS_REGION": "us-east-1", "AWS_ENDPOINT_URL": web.URL, "AWS_ACCESS_KEY_ID": "AKIDTEST", "AWS_SECRET_ACCESS_KEY": "example"}[name]
+		return v, ok
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.createUser(e)
+	return a
+}
+
+// createUser makes the user and its secret.
+func (a *account) createUser(e engine) {
+	a.t.Helper()
+	if err := a.database.Exec(a.t.Context(), fmt.Sprintf(e.create, a.user, a.password)); err != nil {
+		a.t.Fatal(err)
+	}
+	text, err := json.Marshal(map[string]any{
+		"engine": e.secret, "host": a.database.Host, "port": a.database.Port, "username": a.user, "password": a.password, "team": "payments",
+	})
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	made, err := a.client.CreateSecret(a.t.Context(), &sdk.CreateSecretInput{Name: &a.user, SecretString: aws.String(string(text))})
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	a.secret = *made.ARN
+}
+
+// rotate asks for a rotation and waits for its end.
+func (a *account) rotate(immediately bool) error {
+	a.t.Helper()
+	_, err := a.client.RotateSecret(a.t.Context(), &sdk.RotateSecretInput{
+		SecretId: &a.secret, RotationLambdaARN: aws.String(a.function.ARN()), RotateImmediately: &immediately,
+		RotationRules: &types.RotationRulesType{AutomaticallyAfterDays: aws.Int64(30)},
+	})
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(a.t.Context(), 2*time.Minute)
+	defer cancel()
+	_, err = a.server.Wait(ctx, a.secret)
+	return err
+}
+
+// value is the password, and the rest of the document, of a version.
+func (a *account) value(stage string) (password string, rest map[string]any) {
+	a.t.Helper()
+	out, err := a.client.GetSecretValue(a.t.Context(), &sdk.GetSecretValueInput{SecretId: &a.secret, VersionStage: &stage})
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	if err := json.Unmarshal([]byte(*out.SecretString), &rest); err != nil {
+		a.t.Fatal(err)
+	}
+	password, _ = rest["password"].(string)
+	delete(rest, "password")
+	return password, rest
+}
+
+// mustHaveRotated asserts what a person would check.
+func (a *account) mustHaveRotated(old string) {
+	a.t.Helper()
+	current, rest := a.value("AWSCURRENT")
+	previous, _ := a.value("AWSPREVIOUS")
+	if current == old || previous != old {
+		a.t.Error("the labels are not on the new and the old value")
+	}
+	if rest["team"] != "payments" {
+		a.t.Error("an unknown key was lost")
+	}
+	if err := a.database.Login(a.t.Context(), a.user, current); err != nil {
+		a.t.Errorf("locked out: AWSCURRENT does not log in: %v", err)
+	}
+	if a.database.Login(a.t.Context(), a.user, old) == nil {
+		a.t.Error("the old password still logs in")
+	}
+	a.mustNotLeak(current, previous)
+}
+
+// mustNotLeak searches what the function and the database wrote.
+func (a *account) mustNotLeak(passwords ...string) {
+	a.t.Helper()
+	serverLogs, err := a.database.Logs()
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, p := range append(passwords, a.password) {
+		if strings.Contains(a.logs.String(), p) {
+			a.t.Errorf("a password is in the function's output:\n%s", a.logs.String())
+		}
+		if strings.Contains(serverLogs, p) {
+			a.t.Error("a password is in the server's logs")
+		}
+	}
+}
+
+func eachEngine(t *testing.T, test func(t *testing.T, e engine)) {
+	if testing.Short() {
+		t.Skip("needs database servers")
+	}
+	for _, e := range engines {
+		t.Run(e.name, func(t *testing.T) {
+			t.Parallel()
+			test(t, e)
+		})
+	}
+}
+
+func TestRotation(t *testing.T) {
+	t.Parallel()
+	eachEngine(t, func(t *testing.T, e engine) {
+		a := newAccount(t, e, databasetest.Shared(t, e.server, e.version), "rotated", nil)
+		old := a.password
+		for range 3 {
+			a.calls = nil
+			if err := a.rotate(true); err != nil {
+				t.Fatalf("%v\n%s", err, a.logs.String())
+			}
+			a.mustHaveRotated(old)
+			old, _ = a.value("AWSCURRENT")
+			if len(a.calls) != 8 {
+				t.Errorf("%d calls, want 8: %v", len(a.calls), a.calls)
+			}
+		}
+		if n := strings.Count(a.logs.String(), `"outcome":"done"`); n != 12 {
+			t.Errorf("%d steps done in the log, want 12:\n%s", n, a.logs.String())
+		}
+	})
+}
+
+// Each call of the function fails once in each way, and the function does not
+// try again: so a step fails after each side effect, and Secrets Manager
+// repeats the sequence.
+func TestStepsFailAndAreRepeated(t *testing.T) {
+	t.Parallel()
+	eachEngine(t, func(t *testing.T, e engine) {
+		db := databasetest.Shared(t, e.server, e.version)
+		a := newAccount(t, e, db, "repeated", map[string]string{"AWS_MAX_ATTEMPTS": "1"})
+		for _, kind := range []secretsmanager.FaultKind{secretsmanager.Throttle, secretsmanager.ServerError, secretsmanager.Drop, secretsmanager.LoseReply} {
+			for call := range 8 {
+				old, _ := a.value("AWSCURRENT")
+				n := 0
+				a.setFault(func(operation string) (k secretsmanager.FaultKind) {
+					if operation == "RotateSecret" { // the test's own
+						return secretsmanager.NoFault
+					}
+					if n == call {
+						k = kind
+					}
+					n++
+					return k
+				})
+				if err := a.rotate(true); err != nil {
+					t.Fatalf("fault %d at call %d: %v\n%s", kind, call, err, a.logs.String())
+				}
+				a.setFault(nil)
+				a.mustHaveRotated(old)
+			}
+		}
+	})
+}
+
+func (a *account) setFault(f func(string) secretsmanager.FaultKind) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.fault = f
+}
+
+// The database does not answer: the function says so itself, before Lambda
+// ends it.
+func TestSlowServer(t *testing.T) {
+	t.Parallel()
+	eachEngine(t, func(t *testing.T, e engine) {
+		db := databasetest.Start(t, database.Options{Engine: e.server, Version: e.version, LogStatements: true})
+		a := newAccount(t, e, db, "slow", nil, func(c *lambda.Config) { c.Timeout = 2 * time.Second })
+		if err := db.Pause(); err != nil {
+			t.Fatal(err)
+		}
+		err := a.rotate(true)
+		if err == nil || !strings.Contains(err.Error(), "unreachable") || strings.Contains(err.Error(), "timed out after") {
+			t.Errorf("got %v", err)
+		}
+		if !strings.Contains(a.logs.String(), `"kind":"unreachable"`) {
+			t.Errorf("the log does not tell the cause:\n%s", a.logs.String())
+		}
+		if err := db.Resume(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// RotateImmediately=false tests the value that is there, and changes nothing.
+func TestRehearsal(t *testing.T) {
+	t.Parallel()
+	eachEngine(t, func(t *testing.T, e engine) {
+		a := newAccount(t, e, databasetest.Shared(t, e.server, e.version), "rehearsed", nil)
+		if err := a.rotate(false); err != nil {
+			t.Fatal(err)
+		}
+		if p, _ := a.value("AWSCURRENT"); p != a.password {
+			t.Error("the secret changed")
+		}
+		if slices.Contains(a.calls, "PutSecretValue") || slices.Contains(a.calls, "UpdateSecretVersionStage") {
+			t.Errorf("it wrote: %v", a.calls)
+		}
+	})
+}
+
+func TestMisconfigured(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs a database server")
+	}
+	t.Parallel()
+	for name, c := range map[string]struct {
+		env  map[string]string
+		says string
+	}{
+		"policy":    {map[string]string{"PASSWORD_LENGTH": "3"}, "PASSWORD_LENGTH"},
+		"too_long":  {map[string]string{"PASSWORD_LENGTH": "1000"}, "PASSWORD_LENGTH"},
+		"authority": {map[string]string{"SSL_CERT_FILE": os.DevNull}, "authority that is not trusted"},
+		"bundle":    {map[string]string{"AWS_CA_BUNDLE": "/no/such/file"}, "AWS_CA_BUNDLE"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e := engines[0]
+			a := newAccount(t, e, databasetest.Shared(t, e.server, e.version), "mis_"+name, c.env)
+			err := a.rotate(true)
+			if err == nil || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), "What to do") {
+				t.Errorf("got %v", err)
+			}
+			if err := a.database.Login(t.Context(), a.user, a.password); err != nil {
+				t.Errorf("the password changed: %v", err)
+			}
+			a.mustNotLeak()
+		})
+	}
+}
