@@ -48,8 +48,8 @@ type Metadata struct {
 }
 
 // versionWith returns the version that carries a label, or "".
-func (m Metadata) versionWith(stage string) string {
-	for id, stages := range m.Versions {
+func (md Metadata) versionWith(stage string) string {
+	for id, stages := range md.Versions {
 		if slices.Contains(stages, stage) {
 			return id
 		}
