@@ -98,7 +98,7 @@ func certificates(archive []byte) ([]byte, int, error) {
 	var blocks []string
 	for tr := tar.NewReader(zr); ; {
 		h, err := tr.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
