@@ -46,8 +46,10 @@ func everyServer(t *testing.T, test func(t *testing.T, o database.Options)) {
 func open(t *testing.T, s *database.Server, host, user, password string, encrypted bool) *sql.DB {
 	t.Helper()
 	if s.Engine == database.Postgres {
-		cfg := pq.Config{Host: host, Port: uint16(s.Port), User: user, Password: password, Database: s.Database,
-			SSLMode: pq.SSLModeVerifyFull, SSLRootCert: s.CAFile()}
+		cfg := pq.Config{
+			Host: host, Port: uint16(s.Port), User: user, Password: password, Database: s.Database,
+			SSLMode: pq.SSLModeVerifyFull, SSLRootCert: s.CAFile(),
+		}
 		if !encrypted {
 			cfg.SSLMode, cfg.SSLRootCert = pq.SSLModeDisable, ""
 		}

@@ -34,8 +34,10 @@ func initdb(i Installation, f *folder) error {
 	if err != nil {
 		return err
 	}
-	argv := []string{program, "-D", f.path("data"), "-U", adminUser, "-A", "reject",
-		"--no-sync", "--locale=C", "--encoding=UTF8"}
+	argv := []string{
+		program, "-D", f.path("data"), "-U", adminUser, "-A", "reject",
+		"--no-sync", "--locale=C", "--encoding=UTF8",
+	}
 	if !i.olderThan(11) {
 		argv = append(argv, "--wal-segsize=1") // 16 MB otherwise, copied each time
 	}

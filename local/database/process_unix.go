@@ -33,8 +33,10 @@ func giveToServer(path string) error {
 }
 
 func serverEnvironment(f *folder) []string {
-	return []string{"PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "LC_ALL=C", "TZ=UTC",
-		"HOME=" + f.dir, "TMPDIR=" + f.path("tmp")}
+	return []string{
+		"PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "LC_ALL=C", "TZ=UTC",
+		"HOME=" + f.dir, "TMPDIR=" + f.path("tmp"),
+	}
 }
 
 // immediateSignal ends a server without tidying its data. PostgreSQL ends its

@@ -230,10 +230,14 @@ func (c silentConn) Close() {
 
 // silence are the statements that keep a session out of the logs.
 var silence = map[Engine][]string{
-	Postgres: {"SET log_statement = 'none'", "SET log_min_duration_statement = -1",
-		"SET log_min_error_statement = 'panic'", "SET log_min_messages = 'panic'"},
-	MySQL: {"SET SESSION sql_log_off = 1, long_query_time = 31536000, sql_log_bin = 0",
-		"UPDATE performance_schema.threads SET instrumented = 'NO' WHERE processlist_id = CONNECTION_ID()"},
+	Postgres: {
+		"SET log_statement = 'none'", "SET log_min_duration_statement = -1",
+		"SET log_min_error_statement = 'panic'", "SET log_min_messages = 'panic'",
+	},
+	MySQL: {
+		"SET SESSION sql_log_off = 1, long_query_time = 31536000, sql_log_bin = 0",
+		"UPDATE performance_schema.threads SET instrumented = 'NO' WHERE processlist_id = CONNECTION_ID()",
+	},
 	MariaDB: {"SET SESSION sql_log_off = 1, slow_query_log = 0, sql_log_bin = 0"},
 }
 

@@ -55,8 +55,10 @@ func checkPayload(payload []byte) ([]byte, error) {
 		return nil, &ServiceError{Code: "RequestTooLargeException", Message: fmt.Sprintf(
 			"%d byte payload is too large for the RequestResponse invocation type (limit %d bytes)", len(payload), maxRequestBytes)}
 	case !json.Valid(payload):
-		return nil, &ServiceError{Code: "InvalidRequestContentException",
-			Message: "Could not parse request body into json: the payload must be one JSON value"}
+		return nil, &ServiceError{
+			Code:    "InvalidRequestContentException",
+			Message: "Could not parse request body into json: the payload must be one JSON value",
+		}
 	}
 	return payload, nil
 }

@@ -66,8 +66,10 @@ func (r *Registry) InvokeReport(ctx context.Context, function string, payload []
 func (r *Registry) find(function string) (*Function, string, error) {
 	want, ok := parseARN(function)
 	if !ok {
-		return nil, "", &ServiceError{Code: "InvalidParameterValueException",
-			Message: fmt.Sprintf("%q is neither a function's name nor its ARN", function)}
+		return nil, "", &ServiceError{
+			Code:    "InvalidParameterValueException",
+			Message: fmt.Sprintf("%q is neither a function's name nor its ARN", function),
+		}
 	}
 	r.mu.RLock()
 	defer r.mu.RUnlock()
@@ -89,8 +91,10 @@ func (r *Registry) find(function string) (*Function, string, error) {
 		}
 		return found[0], arn, nil
 	}
-	return nil, "", &ServiceError{Code: "InvalidParameterValueException",
-		Message: fmt.Sprintf("%s stands for %d functions: use the ARN", function, len(found))}
+	return nil, "", &ServiceError{
+		Code:    "InvalidParameterValueException",
+		Message: fmt.Sprintf("%s stands for %d functions: use the ARN", function, len(found)),
+	}
 }
 
 func matches(want, have string) bool { return want == "" || want == have }

@@ -128,8 +128,10 @@ func TestRuntimeAPI(t *testing.T) {
 		{stateRunning, "POST", other + "/response", "{}", 400, wrongID, none},
 		{stateRunning, "POST", other + "/error", "{}", 400, wrongID, none},
 		{stateRunning, "POST", response, strings.Repeat("x", maxResponseBytes), 202, ok, eventResponse},
-		{stateRunning, "POST", response, strings.Repeat("x", maxResponseBytes+1), 413,
-			`{"errorType":"RequestEntityTooLarge","errorMessage":"Exceeded maximum allowed payload size (6291556 bytes)."}`, eventTooLarge},
+		{
+			stateRunning, "POST", response, strings.Repeat("x", maxResponseBytes+1), 413,
+			`{"errorType":"RequestEntityTooLarge","errorMessage":"Exceeded maximum allowed payload size (6291556 bytes)."}`, eventTooLarge,
+		},
 		{stateRunning, "POST", apiPath + "/init/error", "{}", 403, forbidden(stateRunning, stateInitError), none},
 		{stateResponseSent, "POST", response, "{}", 403, forbidden(stateResponseSent, stateResponse), none},
 		{stateResponseSent, "POST", failure, "{}", 403, forbidden(stateResponseSent, stateErrorResponse), none},

@@ -43,8 +43,10 @@ func TestAcknowledgedWritesSurviveAKill(t *testing.T) {
 	must(0, child.Start())(t)
 	defer child.Process.Kill()
 	url := strings.TrimSpace(must(bufio.NewReader(stdout).ReadString('\n'))(t))
-	client := api.New(api.Options{Region: "us-east-1", BaseEndpoint: &url, Retryer: aws.NopRetryer{}, HTTPClient: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}},
-		Credentials: credentials.NewStaticCredentialsProvider("A", "B", "")})
+	client := api.New(api.Options{
+		Region: "us-east-1", BaseEndpoint: &url, Retryer: aws.NopRetryer{}, HTTPClient: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}},
+		Credentials: credentials.NewStaticCredentialsProvider("A", "B", ""),
+	})
 
 	const writers = 4
 	var acknowledged [writers]atomic.Int64

@@ -142,8 +142,10 @@ func TestObservedCallsHoldNoValue(t *testing.T) {
 func FuzzRequest(f *testing.F) {
 	w := newWorld(f)
 	w.create("s", "hush-hush")
-	ops := []string{"CreateSecret", "DescribeSecret", "GetSecretValue", "PutSecretValue", "UpdateSecret", "UpdateSecretVersionStage", "ListSecrets",
-		"ListSecretVersionIds", "DeleteSecret", "RestoreSecret", "GetRandomPassword", "RotateSecret", "CancelRotateSecret", "TagResource", "UntagResource"}
+	ops := []string{
+		"CreateSecret", "DescribeSecret", "GetSecretValue", "PutSecretValue", "UpdateSecret", "UpdateSecretVersionStage", "ListSecrets",
+		"ListSecretVersionIds", "DeleteSecret", "RestoreSecret", "GetRandomPassword", "RotateSecret", "CancelRotateSecret", "TagResource", "UntagResource",
+	}
 	for i := range ops {
 		f.Add(uint8(i), []byte(`{"SecretId":"s","SecretString":"x","ClientRequestToken":"00000000-0000-4000-8000-000000000001"}`))
 	}

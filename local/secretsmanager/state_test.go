@@ -54,8 +54,10 @@ func TestSecretsSurviveARestart(t *testing.T) {
 
 	w = w.reopened(t, dir)
 	after, versionsAfter := w.describe("s"), must(w.ListSecretVersionIds(t.Context(), &api.ListSecretVersionIdsInput{SecretId: aws.String("s"), IncludeDeprecated: aws.Bool(true)}))(t)
-	same := cmp.Options{cmpopts.IgnoreUnexported(api.DescribeSecretOutput{}, api.ListSecretVersionIdsOutput{}, types.Tag{}, types.RotationRulesType{}, types.SecretVersionsListEntry{}),
-		cmpopts.IgnoreFields(api.DescribeSecretOutput{}, "ResultMetadata"), cmpopts.IgnoreFields(api.ListSecretVersionIdsOutput{}, "ResultMetadata")}
+	same := cmp.Options{
+		cmpopts.IgnoreUnexported(api.DescribeSecretOutput{}, api.ListSecretVersionIdsOutput{}, types.Tag{}, types.RotationRulesType{}, types.SecretVersionsListEntry{}),
+		cmpopts.IgnoreFields(api.DescribeSecretOutput{}, "ResultMetadata"), cmpopts.IgnoreFields(api.ListSecretVersionIdsOutput{}, "ResultMetadata"),
+	}
 	if diff := cmp.Diff(before, after, same); diff != "" {
 		t.Error(diff)
 	}

@@ -97,8 +97,10 @@ func TestPoliciesThatCannotBeMet(t *testing.T) {
 		"not a boolean":  {map[string]string{"EXCLUDE_NUMBERS": "maybe"}, "EXCLUDE_NUMBERS"},
 		"no digits left": {map[string]string{"EXCLUDE_CHARACTERS": numbers}, "numbers"},
 		"nothing left":   {map[string]string{"EXCLUDE_LOWERCASE": "true", "EXCLUDE_UPPERCASE": "true", "EXCLUDE_NUMBERS": "true", "EXCLUDE_PUNCTUATION": "true"}, "no character"},
-		"one character": {map[string]string{"EXCLUDE_LOWERCASE": "true", "EXCLUDE_UPPERCASE": "true", "EXCLUDE_PUNCTUATION": "true",
-			"EXCLUDE_CHARACTERS": "123456789"}, "one password"},
+		"one character": {map[string]string{
+			"EXCLUDE_LOWERCASE": "true", "EXCLUDE_UPPERCASE": "true", "EXCLUDE_PUNCTUATION": "true",
+			"EXCLUDE_CHARACTERS": "123456789",
+		}, "one password"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, err := PolicyFrom(lookup(c.env))

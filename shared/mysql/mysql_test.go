@@ -121,8 +121,11 @@ func TestMariaDBAccounts(t *testing.T) {
 		{"expired", []string{"ALTER USER %a PASSWORD EXPIRE"}, rotation.ErrDenied, "has expired"},
 		{"require_ssl", []string{"ALTER USER %a REQUIRE SSL"}, nil, ""},
 		{"locked", []string{"ALTER USER %a ACCOUNT LOCK"}, rotation.ErrDenied, "locked"},
-		{"two_passwords", []string{"ALTER USER %a IDENTIFIED VIA mysql_native_password USING PASSWORD('Old-Password-of-two_passwords') OR mysql_native_password USING PASSWORD('Another-Password')"},
-			rotation.ErrConfig, "2 passwords"},
+		{
+			"two_passwords",
+			[]string{"ALTER USER %a IDENTIFIED VIA mysql_native_password USING PASSWORD('Old-Password-of-two_passwords') OR mysql_native_password USING PASSWORD('Another-Password')"},
+			rotation.ErrConfig, "2 passwords",
+		},
 	})
 }
 

@@ -23,8 +23,10 @@ func TestSecretsRedactThemselves(t *testing.T) {
 	for _, secret := range []any{
 		document, hidden, &hidden,
 		rotation.TextValue(plain), rotation.BinaryValue([]byte(plain)), rotation.RotationToken(plain),
-		rotation.Stored{Value: rotation.TextValue(plain)}, rotation.Rotation{RotationToken: plain},
-		rotation.Event{RotationToken: plain}, &rotation.Stored{Value: rotation.TextValue(plain)},
+		rotation.Stored{Value: rotation.TextValue(plain)},
+		rotation.Rotation{RotationToken: plain},
+		rotation.Event{RotationToken: plain},
+		&rotation.Stored{Value: rotation.TextValue(plain)},
 	} {
 		var out bytes.Buffer
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%T"} {

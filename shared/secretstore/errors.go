@@ -31,8 +31,10 @@ var exceptions = map[string]struct {
 	"InvalidParameterException": {rotation.ErrConfig, ""},
 	"ValidationException":       {rotation.ErrConfig, ""},
 	"LimitExceededException":    {rotation.ErrConfig, "The secret has as many versions or labels as it may: remove labels that nothing uses."},
-	"UnrecognizedClientException": {rotation.ErrDenied,
-		"The credentials of the function are not accepted: check its role, and in local use AWS_ACCESS_KEY_ID."},
+	"UnrecognizedClientException": {
+		rotation.ErrDenied,
+		"The credentials of the function are not accepted: check its role, and in local use AWS_ACCESS_KEY_ID.",
+	},
 	"InvalidSignatureException":  {rotation.ErrDenied, "The credentials of the function are not accepted: check its role, and the clock."},
 	"ExpiredTokenException":      {rotation.ErrDenied, "The credentials of the function have expired: Lambda renews them in a new instance."},
 	"MissingAuthenticationToken": {rotation.ErrDenied, "The function has no credentials: check its role."},
