@@ -135,6 +135,7 @@ func (s *accountStatements) apply(asks account, c change) error {
 		return err
 	}
 	user.AuthString, user.PasswordLastChanged = authString, time.Now().UTC()
+	editor.RemoveUser(c.of.key()) // PutUser alone would keep the old entry beside the new
 	editor.PutUser(&user)
 	return nil
 }

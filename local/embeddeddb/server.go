@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"time"
 
@@ -31,22 +32,23 @@ type running struct {
 }
 
 func start(c Config) (*running, error) {
-	// go-mysql-server logs statements that fail as they came, passwords included.
-	// What is worth knowing reaches the client as an error.
+	// go-mysql-server and its protocol library log statements that fail as they
+	// came, passwords included. What is worth knowing reaches the client as an error.
 	logrus.SetOutput(io.Discard)
+	log.SetOutput(io.Discard)
 	listener, err := listenOnLoopback(c.Address)
 	if err != nil {
 		return nil, err
 	}
-	log, err := openStatementLog(c.StatementLog)
+	statements, err := openStatementLog(c.StatementLog)
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
-	s, err := serve(c, listener, log)
+	s, err := serve(c, listener, statements)
 	if err != nil {
-		return nil, errors.Join(err, listener.Close(), log.Close())
+		return nil, errors.Join(err, listener.Close(), statements.Close())
 	}
-	r := &running{address: listener.Addr().String(), server: s, log: log, ended: make(chan struct{})}
+	r := &running{address: listener.Addr().String(), server: s, log: statements, ended: make(chan struct{})}
 	go func() {
 		defer close(r.ended)
 		_ = s.Start() // always nil: it returns when the listener closes
@@ -54,7 +56,7 @@ func start(c Config) (*running, error) {
 	return r, nil
 }
 
-func serve(c Config, listener net.Listener, log *statementLog) (*server.Server, error) {
+func serve(c Config, listener net.Listener, statements *statementLog) (*server.Server, error) {
 	database := memory.NewDatabase(c.Database)
 	database.EnablePrimaryKeyIndexes()
 	provider := memory.NewDBProvider(database)
@@ -81,7 +83,7 @@ func serve(c Config, listener net.Listener, log *statementLog) (*server.Server, 
 	}
 	wrap := func(h mysql.Handler) (mysql.Handler, error) {
 		return &handler{
-			Handler: h, log: log, requireTLS: c.RequireTLS,
+			Handler: h, log: statements, requireTLS: c.RequireTLS,
 			accounts: &accountStatements{db: accounts, defaultPlugin: string(plugin)},
 		}, nil
 	}
