@@ -55,7 +55,7 @@ func exitCode(err error) int {
 // account is AWS on this machine: Secrets Manager, the function, and a database
 // with a user whose secret is rotated.
 type account struct {
-	t        *testing.T
+	t        testing.TB
 	client   *sdk.Client
 	server   *secretsmanager.Server
 	function *lambda.Function
@@ -97,7 +97,7 @@ var engines = []engine{
 // the test's.
 const functionKey = "AKIDFUNCTION"
 
-func newAccount(t *testing.T, e engine, db *database.Server, user string, environment map[string]string, tune ...func(*lambda.Config)) *account {
+func newAccount(t testing.TB, e engine, db *database.Server, user string, environment map[string]string, tune ...func(*lambda.Config)) *account {
 	t.Helper()
 	a := &account{t: t, database: db, user: user, password: "First-Password-of-" + user}
 	registry := &lambda.Registry{}
