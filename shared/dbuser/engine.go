@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"slices"
 	"strings"
@@ -45,8 +46,8 @@ func (e *Engine) Create(_ context.Context, r rotation.Request) (rotation.Value, 
 }
 
 // Set logs in with the current password and sets the pending one. Only if the
-// current one is refused does it try the pending one (an earlier try had set it)
-// and then the previous one: no login fails in a healthy rotation.
+// current one is refused does it try others, see candidates: no login fails in
+// a healthy rotation.
 func (e *Engine) Set(ctx context.Context, r rotation.Request) error {
 	current, err := e.parse(r.Current, rotation.Current)
 	if err != nil {
@@ -64,39 +65,87 @@ func (e *Engine) Set(ctx context.Context, r rotation.Request) error {
 	}
 	r.Note(slog.String("engine", current.Engine), slog.String("strategy", "single"))
 
-	session, err := current.login(ctx, rotation.Current)
-	if !errors.Is(err, rotation.ErrRefused) {
-		return change(ctx, session, err, pending)
-	}
-	refused := err
-	session, err = pending.login(ctx, rotation.Pending)
-	if !errors.Is(err, rotation.ErrRefused) {
-		if err == nil {
-			r.Note(slog.Bool("set_before", true))
-			return session.Close()
+	var refused error
+	for c, err := range e.candidates(ctx, r, current, pending) {
+		if err != nil {
+			return err
 		}
-		return err
+		session, err := c.secret.login(ctx, c.label)
+		if errors.Is(err, rotation.ErrRefused) {
+			if refused == nil {
+				refused = err
+			}
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if c.label != rotation.Current {
+			r.Note(slog.String("logged_in_with", c.label))
+		}
+		if c.label == rotation.Pending {
+			return session.Close() // an earlier try had set it
+		}
+		return change(ctx, session, pending)
 	}
-	previous, err := e.previous(ctx, r, current)
-	switch {
-	case err != nil:
-		return err
-	case previous == nil:
-		return unknownPassword(refused)
-	}
-	session, err = previous.login(ctx, rotation.Previous)
-	if errors.Is(err, rotation.ErrRefused) {
-		return unknownPassword(refused)
-	}
-	r.Note(slog.String("logged_in_with", rotation.Previous))
-	return change(ctx, session, err, pending)
+	return unknownPassword(refused)
 }
 
-// change sets the pending password in a session that may have failed to open.
-func change(ctx context.Context, session Session, err error, pending Secret) error {
-	if err != nil {
-		return err
+// candidate is a secret whose password may be the one that is live.
+type candidate struct {
+	secret Secret
+	label  string
+}
+
+// candidates are the secrets to log in with, in the order of how likely they
+// are live: the current one; the pending one, if an earlier try had set it; the
+// previous one, if AWSCURRENT or the database was put back; and what lost its
+// labels, if a person cleared a half-done rotation away. Each is fetched when
+// the ones before are refused.
+func (e *Engine) candidates(ctx context.Context, r rotation.Request, current, pending Secret) iter.Seq2[candidate, error] {
+	return func(yield func(candidate, error) bool) {
+		if !yield(candidate{current, rotation.Current}, nil) || !yield(candidate{pending, rotation.Pending}, nil) {
+			return
+		}
+		previous, err := r.Previous(ctx)
+		switch {
+		case errors.Is(err, rotation.ErrNotFound):
+		case err != nil:
+			yield(candidate{}, err)
+			return
+		default:
+			if s, ok := e.sibling(previous, current, rotation.Previous); ok && !yield(candidate{s, rotation.Previous}, nil) {
+				return
+			}
+		}
+		for v, err := range r.Unlabelled(ctx) {
+			if errors.Is(err, rotation.ErrDenied) {
+				// The refused login is the cause to tell; this is for who mends it.
+				r.Note(slog.String("older_versions", err.Error()))
+				return
+			}
+			if err != nil {
+				yield(candidate{}, err)
+				return
+			}
+			if s, ok := e.sibling(v, current, unlabelled); ok && !yield(candidate{s, unlabelled}, nil) {
+				return
+			}
+		}
 	}
+}
+
+const unlabelled = "a version without labels"
+
+// sibling is another version's secret, if it speaks of the same user and
+// target. One that does not is of another time and proves nothing.
+func (e *Engine) sibling(v rotation.Value, current Secret, label string) (Secret, bool) {
+	s, err := e.parse(v, label)
+	return s, err == nil && current.sameTarget(s, label) == nil
+}
+
+// change sets the pending password.
+func change(ctx context.Context, session Session, pending Secret) error {
 	defer func() { _ = session.Close() }() // the password is set, or the error is told, already
 	if err := session.SetPassword(ctx, pending.Password); err != nil {
 		return fmt.Errorf("setting the password of %q on %s: %w", clip(pending.Username), pending.address(), err)
@@ -104,24 +153,8 @@ func change(ctx context.Context, session Session, err error, pending Secret) err
 	return nil
 }
 
-// previous is the AWSPREVIOUS secret if there is one for the same target.
-func (e *Engine) previous(ctx context.Context, r rotation.Request, current Secret) (*Secret, error) {
-	v, err := r.Previous(ctx)
-	if errors.Is(err, rotation.ErrNotFound) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	s, err := e.parse(v, rotation.Previous)
-	if err != nil || current.sameTarget(s, rotation.Previous) != nil {
-		return nil, nil // of another time: it proves nothing about this target
-	}
-	return &s, nil
-}
-
 func unknownPassword(refused error) error {
-	return rotation.WithHint(fmt.Errorf("trying AWSCURRENT, AWSPENDING and AWSPREVIOUS: %w", refused),
+	return rotation.WithHint(fmt.Errorf("trying every version of the secret: %w", refused),
 		"Someone changed the user's password outside this secret, or the user is locked or expired. "+
 			"Set the password in the database to the one in AWSCURRENT, or store the password that works with PutSecretValue; then rotate again.")
 }

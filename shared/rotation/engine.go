@@ -2,6 +2,8 @@ package rotation
 
 import (
 	"context"
+	"errors"
+	"iter"
 	"log/slog"
 )
 
@@ -51,6 +53,36 @@ func NewRequest(r Rotation, current, pending Value, s Store) Request {
 func (r Request) Previous(ctx context.Context) (Value, error) {
 	stored, err := r.store.Get(ctx, r.SecretID, Version{Stage: Previous})
 	return stored.Value, err
+}
+
+// maxUnlabelled bounds how many values Unlabelled yields: each may become a
+// refused login, and servers lock accounts out.
+const maxUnlabelled = 5
+
+// Unlabelled fetches the values of the versions that lost all labels, the newest
+// first, at most five; one call for each and one for the list. Engines ask only
+// when every labelled value is refused. An error ends the sequence.
+func (r Request) Unlabelled(ctx context.Context) iter.Seq2[Value, error] {
+	return func(yield func(Value, error) bool) {
+		h, ok := r.store.(Historian)
+		if !ok {
+			return
+		}
+		ids, err := h.Unlabelled(ctx, r.SecretID)
+		if err != nil {
+			yield(Value{}, err)
+			return
+		}
+		for _, id := range ids[:min(len(ids), maxUnlabelled)] {
+			stored, err := r.store.Get(ctx, r.SecretID, Version{ID: id})
+			if errors.Is(err, ErrNotFound) {
+				continue // without a value, or pruned meanwhile
+			}
+			if !yield(stored.Value, err) || err != nil {
+				return
+			}
+		}
+	}
 }
 
 // Note adds attributes to the step's log line, such as the strategy chosen.

@@ -25,6 +25,14 @@ type Store interface {
 	Promote(ctx context.Context, r Rotation, from string) error
 }
 
+// Historian is a [Store] that can also list the versions that lost all labels:
+// where the live credential of a rotation lies that a person cleared away
+// half done.
+type Historian interface {
+	// Unlabelled lists the ids of the versions without labels, the newest first.
+	Unlabelled(ctx context.Context, id string) ([]string, error)
+}
+
 // Version selects a version by id, by staging label, or by both, which also
 // proves that the version carries the label.
 type Version struct {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -21,9 +22,10 @@ type API interface {
 	GetSecretValue(context.Context, *secretsmanager.GetSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.GetSecretValueOutput, error)
 	PutSecretValue(context.Context, *secretsmanager.PutSecretValueInput, ...func(*secretsmanager.Options)) (*secretsmanager.PutSecretValueOutput, error)
 	UpdateSecretVersionStage(context.Context, *secretsmanager.UpdateSecretVersionStageInput, ...func(*secretsmanager.Options)) (*secretsmanager.UpdateSecretVersionStageOutput, error)
+	ListSecretVersionIds(context.Context, *secretsmanager.ListSecretVersionIdsInput, ...func(*secretsmanager.Options)) (*secretsmanager.ListSecretVersionIdsOutput, error)
 }
 
-// Store is a [rotation.Store]. Each method makes one call, unless AWS asks to
+// Store is a [rotation.Store] and a [rotation.Historian]. Each method makes one call, unless AWS asks to
 // try again, a reply was lost, or a value has not arrived yet.
 type Store struct {
 	api API
@@ -133,14 +135,30 @@ func (s *Store) Promote(ctx context.Context, r rotation.Rotation, from string) e
 	// A reply that was lost makes the next try fail, because the label is not
 	// where it was: the metadata tells whether it is where it should be.
 	md, derr := s.Describe(ctx, r.SecretID)
-	if derr == nil {
-		for _, stage := range md.Versions[r.Token] {
-			if stage == rotation.Current {
-				return nil
-			}
-		}
+	if derr == nil && slices.Contains(md.Versions[r.Token], rotation.Current) {
+		return nil
 	}
 	return translate(ctx, "UpdateSecretVersionStage", err)
+}
+
+// Unlabelled implements [rotation.Historian]. A secret has about a hundred
+// versions at most, so that one page holds them.
+func (s *Store) Unlabelled(ctx context.Context, id string) ([]string, error) {
+	out, err := s.api.ListSecretVersionIds(ctx, &secretsmanager.ListSecretVersionIdsInput{
+		SecretId: &id, IncludeDeprecated: aws.Bool(true), MaxResults: aws.Int32(100),
+	}, withinDeadline(ctx))
+	if err != nil {
+		return nil, translate(ctx, "ListSecretVersionIds", err)
+	}
+	versions := slices.DeleteFunc(out.Versions, func(v types.SecretVersionsListEntry) bool { return len(v.VersionStages) > 0 })
+	slices.SortStableFunc(versions, func(a, b types.SecretVersionsListEntry) int {
+		return aws.ToTime(b.CreatedDate).Compare(aws.ToTime(a.CreatedDate))
+	})
+	ids := make([]string, len(versions))
+	for i, v := range versions {
+		ids[i] = aws.ToString(v.VersionId)
+	}
+	return ids, nil
 }
 
 // sleep reports whether there was time for it.

@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -249,6 +251,35 @@ func TestPendingValueLags(t *testing.T) {
 	pending, err := s.store.Get(t.Context(), s.id, rotation.Version{ID: s.r.Token, Stage: rotation.Pending})
 	if err != nil || pending.Value.Reveal() != "new" {
 		t.Errorf("got %+v, %v", pending, err)
+	}
+}
+
+// A person removed AWSPENDING from a rotation half done, twice.
+func TestUnlabelled(t *testing.T) {
+	s := start(t)
+	var want []string
+	for i, token := range []string{strings.Repeat("a", 32), strings.Repeat("b", 32)} {
+		put, err := s.PutSecretValue(t.Context(), &sdk.PutSecretValueInput{
+			SecretId: &s.id, ClientRequestToken: &token, SecretString: aws.String("v"), VersionStages: []string{fmt.Sprint("label", i)},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.UpdateSecretVersionStage(t.Context(), &sdk.UpdateSecretVersionStageInput{
+			SecretId: &s.id, VersionStage: aws.String(fmt.Sprint("label", i)), RemoveFromVersionId: put.VersionId,
+		}); err != nil {
+			t.Fatal(err)
+		}
+		want = append([]string{token}, want...)
+		time.Sleep(5 * time.Millisecond) // dates have milliseconds
+	}
+	got, err := s.store.Unlabelled(t.Context(), s.id)
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %v, %v, want %v", got, err, want)
+	}
+	stored, err := s.store.Get(t.Context(), s.id, rotation.Version{ID: want[0]})
+	if err != nil || stored.Value.Reveal() != "v" {
+		t.Errorf("its value: %v", err)
 	}
 }
 

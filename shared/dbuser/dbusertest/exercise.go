@@ -88,7 +88,8 @@ func everyStepTwice(t *testing.T, target Target) {
 }
 
 // crashMatrix: every side effect of a healthy rotation, in every way it can
-// fail; then the whole sequence again with the same token.
+// fail; then the rotation again, with the same token as Secrets Manager does, or
+// with a new one after a person has removed AWSPENDING.
 func crashMatrix(t *testing.T, target Target) {
 	type effect struct {
 		name   string
@@ -115,18 +116,24 @@ func crashMatrix(t *testing.T, target Target) {
 		for _, fate := range rotationtest.Faults {
 			t.Run(effect.name+" "+fate.String(), func(t *testing.T) {
 				t.Parallel()
-				user := fmt.Sprintf("crash_%d_%d", e, fate)
-				b := sharedBench(t, target, user, "Old-Password-of-"+user)
-				effect.faults(b).FailAt(effect.n, fate)
-				r := b.store.Begin()
-				if err := rotationtest.Run(t.Context(), b.machine, r); err == nil {
-					t.Fatal("the fault went unnoticed")
+				for _, cleared := range []bool{false, true} {
+					user := fmt.Sprintf("crash_%d_%d_%t", e, fate, cleared)
+					b := sharedBench(t, target, user, "Old-Password-of-"+user)
+					effect.faults(b).FailAt(effect.n, fate)
+					r := b.store.Begin()
+					if err := rotationtest.Run(t.Context(), b.machine, r); err == nil {
+						t.Fatal("the fault went unnoticed")
+					}
+					effect.faults(b).FailAt(0, rotationtest.Healthy)
+					if cleared {
+						b.store.Unlabel(rotation.Pending)
+						r = b.store.Begin()
+					}
+					if err := rotationtest.Run(t.Context(), b.machine, r); err != nil {
+						t.Fatalf("run again, pending label cleared %v: %v", cleared, err)
+					}
+					b.MustBeConsistent(t)
 				}
-				effect.faults(b).FailAt(0, rotationtest.Healthy)
-				if err := rotationtest.Run(t.Context(), b.machine, r); err != nil {
-					t.Fatalf("run again: %v", err)
-				}
-				b.MustBeConsistent(t)
 			})
 		}
 	}

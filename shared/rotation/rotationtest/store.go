@@ -37,6 +37,7 @@ type Store struct {
 }
 
 type version struct {
+	made   int // versions made before it
 	value  *rotation.Value
 	stages []string
 }
@@ -81,7 +82,7 @@ func (s *Store) Plant(id string, v rotation.Value, stages ...string) {
 		s.move(stage, id)
 	}
 	if s.versions[id] == nil {
-		s.versions[id] = &version{}
+		s.versions[id] = &version{made: len(s.versions)}
 	}
 	s.versions[id].value = &v
 }
@@ -139,6 +140,23 @@ func (s *Store) Get(ctx context.Context, id string, want rotation.Version) (rota
 		return rotation.Stored{VersionID: id, Stages: slices.Clone(v.stages), Value: *v.value}, nil
 	}
 	return rotation.Stored{}, fmt.Errorf("no version %+v: %w", want, rotation.ErrNotFound)
+}
+
+// Unlabelled implements [rotation.Historian].
+func (s *Store) Unlabelled(ctx context.Context, id string) ([]string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.enter(ctx, "Unlabelled", id); err != nil {
+		return nil, err
+	}
+	var ids []string
+	for id, v := range s.versions {
+		if len(v.stages) == 0 {
+			ids = append(ids, id)
+		}
+	}
+	slices.SortFunc(ids, func(a, b string) int { return s.versions[b].made - s.versions[a].made })
+	return ids, nil
 }
 
 // Put implements [rotation.Store].
@@ -211,7 +229,7 @@ func (s *Store) enter(ctx context.Context, call, id string) error {
 func (s *Store) move(stage, to string) {
 	s.drop(stage)
 	if s.versions[to] == nil {
-		s.versions[to] = &version{}
+		s.versions[to] = &version{made: len(s.versions)}
 	}
 	s.versions[to].stages = append(s.versions[to].stages, stage)
 }
