@@ -1,0 +1,144 @@
+// Package onemachine puts AWS on one machine: the stand-in for Secrets Manager on a loopback
+// port, and the compiled functions that it rotates with.
+package onemachine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"github.com/rekey-aws/rekey/local/lambda"
+	"github.com/rekey-aws/rekey/local/secretsmanager"
+)
+
+// Function is one to deploy. Its access key id is its name, so that its calls can be told
+// from others'.
+type Function struct {
+	Name   string
+	Binary string
+	Env    map[string]string // beside what the machine itself sets
+}
+
+// Options configure a Machine. Listener and Region are required.
+type Options struct {
+	Listener  net.Listener // see Listen
+	Region    string
+	StateDir  string // empty: in memory
+	Attempts  int    // of a rotation; the stand-in's default if zero
+	Functions []Function
+
+	OnCall     func(secretsmanager.Call)
+	OnRotation func(secretsmanager.RotationEvent)
+	OnInvoke   func(lambda.Report)
+	Logs       io.Writer // of the functions; discarded if nil
+}
+
+// Machine is AWS on one machine. Close it.
+type Machine struct {
+	Endpoint  string
+	Region    string
+	Manager   *secretsmanager.Server
+	Functions *lambda.Registry
+
+	http    *http.Server
+	serving chan error // holds the end of serving
+}
+
+// functionTimeout is the time that the deployment gives a rotation function.
+const functionTimeout = 30 * time.Second
+
+// Listen opens a loopback port; 0 is any that is free.
+func Listen(port int) (net.Listener, error) {
+	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	listener, err := net.Listen("tcp4", address)
+	if err != nil {
+		return nil, fmt.Errorf("opening the port: %w: stop what uses %s, or choose another port with --port (0 is any free one)", err, address)
+	}
+	return listener, nil
+}
+
+// Start deploys the functions and serves the API. Nothing is due before Manager.Run. It
+// takes over the listener, also when it fails.
+func Start(o Options) (*Machine, error) {
+	m := &Machine{
+		Endpoint: "http://" + o.Listener.Addr().String(), Region: o.Region,
+		Functions: &lambda.Registry{}, serving: make(chan error, 1),
+	}
+	if err := m.deploy(o); err != nil {
+		return nil, errors.Join(err, o.Listener.Close(), m.Functions.Close())
+	}
+	manager, err := secretsmanager.New(secretsmanager.Options{
+		Region: o.Region, StateDir: o.StateDir, Attempts: o.Attempts, Invoker: m.Functions,
+		OnCall: o.OnCall, OnRotation: o.OnRotation,
+	})
+	if err != nil {
+		return nil, errors.Join(err, o.Listener.Close(), m.Functions.Close())
+	}
+	m.Manager = manager
+	m.http = &http.Server{Handler: manager, ReadHeaderTimeout: 10 * time.Second}
+	go func() { m.serving <- m.http.Serve(o.Listener) }()
+	return m, nil
+}
+
+func (m *Machine) deploy(o Options) error {
+	for _, f := range o.Functions {
+		env := map[string]string{"AWS_ENDPOINT_URL": m.Endpoint}
+		maps.Copy(env, f.Env)
+		function, err := lambda.New(lambda.Config{
+			Name: f.Name, Binary: f.Binary, Env: env, Region: o.Region, Timeout: functionTimeout,
+			Credentials: placeholders(f.Name), Logs: o.Logs, OnInvoke: o.OnInvoke,
+		})
+		if err != nil {
+			return err
+		}
+		if err := m.Functions.Add(function); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// placeholders are credentials that open nothing: the stand-in does not check them.
+func placeholders(name string) lambda.Credentials {
+	return lambda.Credentials{AccessKeyID: name, SecretAccessKey: "local", SessionToken: "local"}
+}
+
+// Client is a Secrets Manager client of the AWS SDK for this machine, for the named caller.
+// Nothing of the environment's settings or credentials is used.
+func (m *Machine) Client(name string) *sdk.Client {
+	return sdk.New(sdk.Options{
+		Region: m.Region, BaseEndpoint: &m.Endpoint,
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			c := placeholders(name)
+			return aws.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken}, nil
+		}),
+	})
+}
+
+// Serving holds the error when the API can no longer be served.
+func (m *Machine) Serving() <-chan error { return m.serving }
+
+// closePatience is for calls that are being answered.
+const closePatience = 2 * time.Second
+
+// Close stops rotations, the functions and the API, and waits for their end. With a state
+// directory, a rotation that was under way is taken up by the next machine on it.
+func (m *Machine) Close() error {
+	failed := m.Manager.Close()
+	failed = errors.Join(failed, m.Functions.Close())
+	ctx, cancel := context.WithTimeout(context.Background(), closePatience)
+	defer cancel()
+	if m.http.Shutdown(ctx) != nil {
+		failed = errors.Join(failed, m.http.Close())
+	}
+	return failed
+}

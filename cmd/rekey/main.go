@@ -1,0 +1,104 @@
+// Command rekey is the command line of rekey: it demonstrates a rotation, and serves a local
+// stand-in for AWS Secrets Manager whose rotations run the functions that are deployed.
+//
+// It exits with 0 when it is done, 1 when it failed, 2 when it was called wrongly.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/rekey-aws/rekey/cmd/rekey/internal/demo"
+	"github.com/rekey-aws/rekey/cmd/rekey/internal/serve"
+	"github.com/rekey-aws/rekey/cmd/rekey/internal/terminal"
+)
+
+type commands struct {
+	Demo    demo.Command     `cmd:"" help:"Rotate a real database password on this machine, and prove it."`
+	Local   serve.Command    `cmd:"" help:"Serve Secrets Manager on this machine, for the AWS CLI and the SDKs."`
+	Version kong.VersionFlag `help:"Print the version."`
+}
+
+// The exit codes.
+const (
+	exitDone = iota
+	exitFailed
+	exitUsage
+)
+
+func main() {
+	// A closed pipe shall be an error of writing, so that what was started is ended.
+	signal.Ignore(syscall.SIGPIPE)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// run is main without the process around it.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int) {
+	// Kong ends the process after --help and --version: here that is a panic.
+	type exit int
+	defer func() {
+		switch p := recover().(type) {
+		case nil:
+		case exit:
+			code = int(p)
+		default:
+			panic(p)
+		}
+	}()
+	parser, err := kong.New(&commands{},
+		kong.Name("rekey"), kong.Description("Rotates secrets of AWS Secrets Manager."),
+		kong.Writers(stdout, stderr), kong.Vars{"version": version()},
+		kong.Exit(func(code int) { panic(exit(code)) }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
+	)
+	if err != nil {
+		panic(err) // the commands above are malformed
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	parsed, err := parser.Parse(args)
+	if err != nil {
+		complain(stderr, fmt.Sprintf("%v: see rekey --help", err))
+		return exitUsage
+	}
+	parsed.BindTo(ctx, (*context.Context)(nil))
+	parsed.BindTo(stdout, (*io.Writer)(nil))
+	parsed.Bind(terminal.New(stdout, os.LookupEnv))
+	if err := parsed.Run(); err != nil {
+		complain(stderr, err.Error())
+		if wrong := (*serve.UsageError)(nil); errors.As(err, &wrong) {
+			return exitUsage
+		}
+		return exitFailed
+	}
+	return exitDone
+}
+
+// complain writes an error: its first line is the error, further ones are what another
+// program said and are set off from it.
+func complain(stderr io.Writer, text string) {
+	_, _ = fmt.Fprintln(stderr, "rekey: "+strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n  "))
+}
+
+func version() string {
+	number := "devel"
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		number = strings.Trim(info.Main.Version, "()")
+	}
+	return fmt.Sprintf("rekey %s (%s %s/%s)", number, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+}
