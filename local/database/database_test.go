@@ -2,6 +2,7 @@ package database_test
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"database/sql"
@@ -79,6 +80,9 @@ func closed(t *testing.T, db *sql.DB) *sql.DB {
 	return db
 }
 
+// unique makes a name of a user on a shared server: tests may run more than once.
+func unique(name string) string { return name + "_" + strings.ToLower(rand.Text()[:8]) }
+
 func createUser(t *testing.T, s *database.Server, user, password string) {
 	t.Helper()
 	statement := fmt.Sprintf("CREATE USER '%s'@'%%' IDENTIFIED BY '%s'", user, password)
@@ -93,17 +97,18 @@ func createUser(t *testing.T, s *database.Server, user, password string) {
 func TestVerifiedTLS(t *testing.T) {
 	everyServer(t, func(t *testing.T, o database.Options) {
 		s := databasetest.Shared(t, o.Engine, o.Version)
-		createUser(t, s, "verified", "first-password")
-		if err := open(t, s, "localhost", "verified", "first-password", true).PingContext(t.Context()); err != nil {
+		user := unique("verified")
+		createUser(t, s, user, "first-password")
+		if err := open(t, s, "localhost", user, "first-password", true).PingContext(t.Context()); err != nil {
 			t.Errorf("over verified TLS: %v", err)
 		}
-		if err := s.Login(t.Context(), "verified", "first-password"); err != nil {
+		if err := s.Login(t.Context(), user, "first-password"); err != nil {
 			t.Errorf("Login: %v", err)
 		}
-		if err := s.Login(t.Context(), "verified", "another"); err == nil {
+		if err := s.Login(t.Context(), user, "another"); err == nil {
 			t.Error("a wrong password logs in")
 		}
-		if err := open(t, s, "localhost", "verified", "first-password", false).PingContext(t.Context()); err == nil {
+		if err := open(t, s, "localhost", user, "first-password", false).PingContext(t.Context()); err == nil {
 			t.Error("plaintext is accepted")
 		}
 	})
@@ -148,7 +153,7 @@ func TestOptionalTLS(t *testing.T) {
 func TestLogs(t *testing.T) {
 	everyServer(t, func(t *testing.T, o database.Options) {
 		s := databasetest.Shared(t, o.Engine, o.Version)
-		createUser(t, s, "logged", "preparation-stays-out")
+		createUser(t, s, unique("logged"), "preparation-stays-out")
 		if _, err := s.DB().ExecContext(t.Context(), "SELECT 'seen-by-everyone'"); err != nil {
 			t.Fatal(err)
 		}
