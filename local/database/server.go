@@ -231,7 +231,7 @@ func (c silentConn) Close() {
 // silence are the statements that keep a session out of the logs.
 var silence = map[Engine][]string{
 	Postgres: {
-		"SET log_statement = 'none'", "SET log_min_duration_statement = -1",
+		"SET track_activities = off", "SET log_statement = 'none'", "SET log_min_duration_statement = -1",
 		"SET log_min_error_statement = 'panic'", "SET log_min_messages = 'panic'",
 	},
 	MySQL: {
