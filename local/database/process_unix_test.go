@@ -33,6 +33,7 @@ func TestHold(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	fmt.Println("folder", s.folder.dir)
 	fmt.Println("processes", strings.Trim(fmt.Sprint(family), "[]"))
 	select {}
 }
@@ -74,6 +75,9 @@ func holdAndKill(t *testing.T, holder *exec.Cmd) []int {
 	var said []string
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		said = append(said, lines.Text())
+		if dir, ok := strings.CutPrefix(lines.Text(), "folder "); ok {
+			t.Cleanup(func() { _ = os.RemoveAll(dir) }) // the next process would, a minute later
+		}
 		numbers, ok := strings.CutPrefix(lines.Text(), "processes ")
 		if !ok {
 			continue
