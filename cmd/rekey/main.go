@@ -73,7 +73,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int
 	}
 	parsed, err := parser.Parse(args)
 	if err != nil {
-		complain(stderr, fmt.Sprintf("%v: see rekey --help", err))
+		if wrong := (*serve.UsageError)(nil); errors.As(err, &wrong) {
+			complain(stderr, wrong.Error())
+		} else {
+			complain(stderr, fmt.Sprintf("%v: see rekey --help", err))
+		}
 		return exitUsage
 	}
 	parsed.BindTo(ctx, (*context.Context)(nil))

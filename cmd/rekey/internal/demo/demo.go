@@ -15,7 +15,7 @@ import (
 
 // Command is the command line of rekey demo.
 type Command struct {
-	Engine   string `help:"Database to start: ${enum}. auto takes the first that is installed, else the embedded one." enum:"auto,postgres,mysql,mariadb,embedded" default:"auto" placeholder:"NAME"`
+	Engine   string `help:"Database to start: postgres, mysql, mariadb, embedded, or auto, which takes the first that is installed, else the embedded one." enum:"auto,postgres,mysql,mariadb,embedded" default:"auto" placeholder:"NAME"`
 	Function string `help:"Use this built rotate-rds instead of building it." type:"path" placeholder:"FILE"`
 	JSON     bool   `name:"json" help:"Print one JSON document instead of text."`
 }
@@ -55,7 +55,7 @@ func (c Command) perform(ctx context.Context, v *view) (r *report, err error) {
 		return r, fmt.Errorf("making a folder for the function: %w", err)
 	}
 	s := &stage{view: v, report: r, dir: dir}
-	defer func() { err = errors.Join(err, s.close()) }()
+	defer func() { err = errors.Join(err, s.close()) }() //nolint:contextcheck // also after Ctrl-C
 
 	v.title()
 	if err := s.build(ctx, c.Function); err != nil {
@@ -127,7 +127,7 @@ func (r *report) write(w io.Writer, failure error) error {
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")
 	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(r); err != nil {
+	if err := encoder.Encode(r); err != nil { //nolint:gosec // the name of the secret, not its value
 		return fmt.Errorf("writing the output: %w", err)
 	}
 	return nil

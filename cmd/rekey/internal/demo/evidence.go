@@ -2,13 +2,10 @@ package demo
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
-	"github.com/go-sql-driver/mysql"
-	"github.com/lib/pq"
 
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/sample"
 )
@@ -62,7 +59,7 @@ func (s *stage) gather(ctx context.Context) (*evidence, error) {
 	// The logs come last: they shall hold the logins of the proof too.
 	e.newLogin = s.database.Login(ctx, e.user, e.newPassword)
 	e.oldLogin = s.database.Login(ctx, e.user, e.oldPassword)
-	if e.databaseLog, err = s.database.Logs(); err != nil {
+	if e.databaseLog, err = s.database.Logs(); err != nil { //nolint:contextcheck // it has a time limit of its own
 		return nil, err
 	}
 	e.functionLog = s.ledger.functionLog.String()
@@ -99,19 +96,4 @@ func (s *stage) value(ctx context.Context, stage string) (stored, error) {
 		return stored{}, fmt.Errorf("getting the value labelled %s: %w", stage, err)
 	}
 	return stored{aws.ToString(out.VersionId), aws.ToString(out.SecretString)}, nil
-}
-
-// refusal is the server's own code for a password that it does not accept, or "" if the
-// error is of another kind: then the login proves nothing.
-//
-// https://www.postgresql.org/docs/current/errcodes-appendix.html
-// https://dev.mysql.com/doc/mysql-errors/9.0/en/server-error-reference.html
-func refusal(err error) string {
-	if e := (*pq.Error)(nil); errors.As(err, &e) && e.Code == "28P01" {
-		return "SQLSTATE 28P01"
-	}
-	if e := (*mysql.MySQLError)(nil); errors.As(err, &e) && e.Number == 1045 {
-		return "error 1045"
-	}
-	return ""
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/terminal"
+	"github.com/rekey-aws/rekey/local/database"
 )
 
 // check is one thing that the demonstration claims, and whether it is so.
@@ -57,7 +58,7 @@ func (e *evidence) newLogsIn() check {
 	c := check{Name: "new_password_logs_in", Claim: "new password logs in", OK: e.newLogin == nil}
 	if !c.OK {
 		c.Found = "the login failed" // not the driver's text: it may quote
-		if code := refusal(e.newLogin); code != "" {
+		if code := database.Refusal(e.newLogin); code != "" {
 			c.Found = "the server refused it with " + code
 		}
 	}
@@ -65,7 +66,7 @@ func (e *evidence) newLogsIn() check {
 }
 
 func (e *evidence) oldRefused() check {
-	c := check{Name: "old_password_refused", Claim: "old password refused", Found: refusal(e.oldLogin)}
+	c := check{Name: "old_password_refused", Claim: "old password refused", Found: database.Refusal(e.oldLogin)}
 	c.OK = c.Found != ""
 	switch {
 	case e.oldLogin == nil:

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
+	"github.com/rekey-aws/rekey/cmd/rekey/internal/checkout"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/onemachine"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/sample"
 	"github.com/rekey-aws/rekey/local/database"
@@ -66,16 +67,20 @@ func (s *stage) build(ctx context.Context, given string) error {
 	begin := time.Now()
 	s.report.Function = functionName
 	if given != "" {
+		// What is wrong with the file shall be told before a database is started.
+		if _, err := lambda.New(lambda.Config{Name: functionName, Binary: given}); err != nil {
+			return err
+		}
 		s.binary = given
 		s.phase("build", "took "+functionName+" from "+given, begin)
 		return nil
 	}
 	s.view.Begin("building " + functionName + " (the first time takes a while)")
-	checkout, err := onemachine.Checkout(".")
+	root, err := checkout.Find(".", checkout.NameFunction)
 	if err != nil {
 		return err
 	}
-	if s.binary, err = onemachine.Build(ctx, checkout, functionName, s.dir); err != nil {
+	if s.binary, err = checkout.Build(ctx, root, functionName, s.dir); err != nil {
 		return err
 	}
 	s.phase("build", "built "+functionName+" with the deployment's flags", begin)
@@ -93,7 +98,7 @@ func (s *stage) startDatabase(ctx context.Context, engine string) error {
 		return err
 	}
 	s.database = d
-	if s.wire, err = tap(d.Port); err != nil {
+	if s.wire, err = tap(ctx, d.Port); err != nil {
 		return err
 	}
 	s.report.Engine, s.report.Server = string(d.Engine), d.Title()
@@ -104,7 +109,7 @@ func (s *stage) startDatabase(ctx context.Context, engine string) error {
 // startAWS starts the stand-in with the function, and makes the secret in it.
 func (s *stage) startAWS(ctx context.Context) error {
 	begin := time.Now()
-	listener, err := onemachine.Listen(0)
+	listener, err := onemachine.Listen(ctx, 0)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -25,8 +26,8 @@ type wire struct {
 }
 
 // tap starts a wire to a port of this machine.
-func tap(port int) (*wire, error) {
-	listener, err := net.Listen("tcp4", "127.0.0.1:0")
+func tap(ctx context.Context, port int) (*wire, error) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp4", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("opening a port in front of the database: %w", err)
 	}
@@ -34,7 +35,7 @@ func tap(port int) (*wire, error) {
 		listener: listener, target: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)),
 		open: map[net.Conn]struct{}{},
 	}
-	w.running.Go(w.accept)
+	w.running.Go(func() { w.accept(context.WithoutCancel(ctx)) }) // until close
 	return w, nil
 }
 
@@ -47,13 +48,14 @@ func (w *wire) connections() int {
 	return w.count
 }
 
-func (w *wire) accept() {
+func (w *wire) accept(ctx context.Context) {
+	dialer := net.Dialer{Timeout: 10 * time.Second}
 	for {
 		client, err := w.listener.Accept()
 		if err != nil {
 			return // closed
 		}
-		server, err := net.DialTimeout("tcp4", w.target, 10*time.Second)
+		server, err := dialer.DialContext(ctx, "tcp4", w.target)
 		if err != nil {
 			_ = client.Close() // as if nothing listened
 			continue

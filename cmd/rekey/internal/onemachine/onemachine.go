@@ -57,9 +57,9 @@ type Machine struct {
 const functionTimeout = 30 * time.Second
 
 // Listen opens a loopback port; 0 is any that is free.
-func Listen(port int) (net.Listener, error) {
+func Listen(ctx context.Context, port int) (net.Listener, error) {
 	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-	listener, err := net.Listen("tcp4", address)
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp4", address)
 	if err != nil {
 		return nil, fmt.Errorf("opening the port: %w: stop what uses %s, or choose another port with --port (0 is any free one)", err, address)
 	}

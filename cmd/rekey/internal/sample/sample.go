@@ -5,9 +5,12 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"os/exec"
 	"strings"
 
+	"github.com/rekey-aws/rekey/cmd/rekey/internal/checkout"
 	"github.com/rekey-aws/rekey/local/database"
 )
 
@@ -28,8 +31,8 @@ type Database struct {
 // With Auto, a server that is installed and does not start is told to passedOver, and the
 // next one is tried.
 func Start(ctx context.Context, engine string, passedOver func(error)) (*Database, error) {
-	for _, e := range candidates(engine) {
-		server, err := database.Start(ctx, database.Options{Engine: e, LogStatements: true})
+	for _, e := range candidates(engine) { //nolint:contextcheck // looking for programs has a time limit of its own
+		server, err := start(ctx, e)
 		if err == nil {
 			return withUser(ctx, server)
 		}
@@ -39,6 +42,20 @@ func Start(ctx context.Context, engine string, passedOver func(error)) (*Databas
 		passedOver(err)
 	}
 	return nil, fmt.Errorf("starting a database: there is no engine %q: use auto, postgres, mysql, mariadb or embedded", engine)
+}
+
+func start(ctx context.Context, e database.Engine) (*database.Server, error) {
+	const otherwise = "install PostgreSQL, MySQL or MariaDB"
+	if e == database.Embedded { // which is built from source
+		if _, err := checkout.Find(".", otherwise); err != nil {
+			return nil, fmt.Errorf("building the embedded database: %w", err)
+		}
+	}
+	server, err := database.Start(ctx, database.Options{Engine: e, LogStatements: true})
+	if errors.Is(err, exec.ErrNotFound) {
+		return nil, errors.New("building the embedded database: the go command is not in PATH: install Go (https://go.dev/dl), or " + otherwise)
+	}
+	return server, err
 }
 
 func candidates(engine string) []database.Engine {
@@ -82,7 +99,7 @@ func (d *Database) Document(port int) (string, error) {
 	var b strings.Builder
 	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false)
-	err := encoder.Encode(struct {
+	err := encoder.Encode(struct { //nolint:gosec // this is the secret: it goes to Secrets Manager
 		Engine   string            `json:"engine"`
 		Host     string            `json:"host"`
 		Port     int               `json:"port"`

@@ -77,7 +77,7 @@ func (j *journal) print(l line, text string) {
 		return
 	}
 	if j.json {
-		encoded, err := json.Marshal(l)
+		encoded, err := json.Marshal(l) //nolint:gosec // the name of the secret, not its value
 		if err != nil {
 			panic(err) // texts and numbers always marshal
 		}
@@ -100,19 +100,20 @@ func (j *journal) mute() {
 }
 
 // row is a line of text in columns.
-func (j *journal) row(at time.Time, what, secret, result, took string) string {
-	text := fmt.Sprintf("%s  %s %-20s %s", j.out.Dim(at.Format("15:04:05.000")), what, secret, result)
-	if took != "" {
-		text += "  " + j.out.Dim(took)
+func (j *journal) row(at time.Time, took time.Duration, what, secret, by, result string) string {
+	lasted := ""
+	if took > 0 {
+		lasted = terminal.Duration(took)
 	}
-	return text
+	return fmt.Sprintf("%s %s  %s %-20s %s %s", j.out.Dim(at.Format("15:04:05.000")),
+		j.out.Dim(fmt.Sprintf("%8s", lasted)), what, secret, j.out.Dim(fmt.Sprintf("%-12s", by)), result)
 }
 
-// column pads what is printed in the wide first column, before colour hides its width.
+// column pads what is printed in the wide column, before colour hides its width.
 func column(what string) string { return fmt.Sprintf("%-24s", what) }
 
 func (j *journal) call(c secretsmanager.Call) {
-	if j.quiet {
+	if j.quiet || c.AccessKeyID == ownName {
 		return
 	}
 	l := line{
@@ -123,7 +124,7 @@ func (j *journal) call(c secretsmanager.Call) {
 	if c.Error != "" {
 		result = j.out.Red(c.Error)
 	}
-	j.print(l, j.row(c.Start, column(l.Operation), l.Secret, result, terminal.Duration(c.Duration)+"  by "+l.Caller))
+	j.print(l, j.row(c.Start, c.Duration, column(l.Operation), l.Secret, l.Caller, result))
 }
 
 func (j *journal) rotation(e secretsmanager.RotationEvent) {
@@ -139,26 +140,25 @@ func (j *journal) rotation(e secretsmanager.RotationEvent) {
 	if e.Err != nil {
 		l.Error = reason(e.Err)
 	}
-	took := ""
 	if e.Duration > 0 {
-		l.Millis, took = millis(e.Duration), terminal.Duration(e.Duration)
+		l.Millis = millis(e.Duration)
 	}
 	if e.Kind == secretsmanager.StepStarted && !j.json {
 		return // its calls tell, and then its end
 	}
 	what := cmp.Or(e.Step, "rotation")
-	j.print(l, j.row(e.Time, j.out.Bold(column(what)), l.Secret, j.outcome(e, l.Error), took))
+	j.print(l, j.row(e.Time, e.Duration, j.out.Bold(column(what)), l.Secret, "", j.outcome(e, l.Error)))
 }
 
 // outcome says in words what happened.
 func (j *journal) outcome(e secretsmanager.RotationEvent, cause string) string {
-	what := "of"
+	what := "begins"
 	if e.Test {
-		what = "test of"
+		what = "test begins"
 	}
 	switch e.Kind {
 	case secretsmanager.RotationStarted:
-		return fmt.Sprintf("begins: %s version %.8s…", what, e.Token)
+		return fmt.Sprintf("%s, version %.8s…", what, e.Token)
 	case secretsmanager.StepFinished:
 		if e.Err == nil {
 			return "done"

@@ -17,13 +17,13 @@ const (
 	sampleTag    = "rekey:throw-away"
 )
 
-// caller is this command's own name in the lines it prints.
-const caller = "rekey"
+// ownName is by what this command's own calls are told from others', and not printed.
+const ownName = "rekey-local"
 
 // storeSample makes the secret. One that an earlier run left in the state directory speaks of
 // a database that is gone: it is replaced.
 func (s *service) storeSample(ctx context.Context) error {
-	client := s.machine.Client(caller)
+	client := s.machine.Client(ownName)
 	if err := s.clearSample(ctx, client); err != nil {
 		return err
 	}
@@ -65,6 +65,6 @@ func (s *service) clearSample(ctx context.Context, client *secretsmanager.Client
 // not keep it. Failing to is no harm: the next run replaces it.
 func (s *service) removeSample() {
 	if s.database != nil {
-		_ = s.clearSample(context.Background(), s.machine.Client(caller))
+		_ = s.clearSample(context.Background(), s.machine.Client(ownName))
 	}
 }

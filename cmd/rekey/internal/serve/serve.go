@@ -18,8 +18,8 @@ import (
 
 // Command is the command line of rekey local.
 type Command struct {
-	Port         int      `help:"Loopback port; 0 is any free one." default:"7353" placeholder:"N"`
-	Region       string   `help:"Region of the functions." default:"us-east-1" env:"AWS_REGION,AWS_DEFAULT_REGION" placeholder:"NAME"`
+	Port         int      `help:"Loopback port, ${default} if not given; 0 is any free one." default:"7353" placeholder:"N"`
+	Region       string   `help:"Region of the functions; ${default} if not given." default:"us-east-1" env:"AWS_REGION,AWS_DEFAULT_REGION" placeholder:"NAME"`
 	State        string   `help:"Keep the secrets in this directory, encrypted; in memory if not given." type:"path" placeholder:"DIR"`
 	Function     []string `help:"Serve this function of functions/ only, or this built file under the name. Repeatable." sep:"none" placeholder:"NAME[=FILE]"`
 	Env          []string `help:"Set a variable of one function's environment, or of every function's. Repeatable." sep:"none" placeholder:"[FUNCTION:]KEY=VALUE"`
@@ -43,7 +43,7 @@ func (c *Command) Run(ctx context.Context, stdout io.Writer, screen *terminal.Te
 	if c.JSON {
 		s.screen = terminal.Plain(io.Discard)
 	}
-	defer func() {
+	defer func() { //nolint:contextcheck // also after Ctrl-C
 		s.screen.Stop()
 		err = errors.Join(err, s.close())
 	}()
@@ -70,7 +70,7 @@ type service struct {
 
 func (s *service) start(ctx context.Context) (err error) {
 	c := s.command
-	listener, err := onemachine.Listen(c.Port) // first: what fails soonest
+	listener, err := onemachine.Listen(ctx, c.Port) // first: what fails soonest
 	if err != nil {
 		return err
 	}
@@ -134,10 +134,10 @@ func (s *service) serve(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 		stop()
-		<-ended // no rotation begins any more
+		failed = <-ended // no rotation begins any more
 		s.journal.stopping()
 		s.journal.await(patience)
-		s.removeSample()
+		s.removeSample() //nolint:contextcheck // ctx has ended
 	case failed = <-ended:
 		failed = fmt.Errorf("running what is due: %w: restart it", failed)
 	case failed = <-s.machine.Serving():

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rekey-aws/rekey/cmd/rekey/internal/checkout"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/onemachine"
 )
 
@@ -86,16 +87,16 @@ func parseVariable(given string) (variable, error) {
 // functions are those asked for, built unless they are given, with their environment.
 func (s *service) functions(ctx context.Context) ([]onemachine.Function, error) {
 	asked := slices.Clone(s.command.Function)
-	var checkout string
+	var root string
 	if len(asked) == 0 || slices.ContainsFunc(asked, func(f string) bool { return !strings.Contains(f, "=") }) {
 		var err error
-		if checkout, err = onemachine.Checkout("."); err != nil {
+		if root, err = checkout.Find(".", checkout.NameFunction); err != nil {
 			return nil, err
 		}
 	}
 	if len(asked) == 0 {
 		var err error
-		if asked, err = onemachine.Available(checkout); err != nil {
+		if asked, err = checkout.Functions(root); err != nil {
 			return nil, err
 		}
 	}
@@ -107,7 +108,7 @@ func (s *service) functions(ctx context.Context) ([]onemachine.Function, error) 
 			continue
 		}
 		s.screen.Begin("building " + name + " (the first time takes a while)")
-		binary, err := onemachine.Build(ctx, checkout, name, s.dir)
+		binary, err := checkout.Build(ctx, root, name, s.dir)
 		if err != nil {
 			return nil, err
 		}

@@ -1,4 +1,5 @@
-package onemachine
+// Package checkout finds rekey's source, and builds functions from it.
+package checkout
 
 import (
 	"bufio"
@@ -6,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 
@@ -14,11 +16,9 @@ import (
 
 const module = "github.com/rekey-aws/rekey"
 
-// ErrNoCheckout is wrapped by the error of what needs rekey's source and does not find it.
-var ErrNoCheckout = errors.New("not inside rekey's checkout")
-
-// Checkout is the root of rekey's source around a folder.
-func Checkout(dir string) (string, error) {
+// Find returns the root of rekey's source around a folder. Its error ends with what else
+// the caller can do.
+func Find(dir, otherwise string) (string, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return "", err
@@ -28,10 +28,13 @@ func Checkout(dir string) (string, error) {
 			return at, nil
 		}
 		if at == filepath.Dir(at) {
-			return "", fmt.Errorf("finding the functions' source: %s is %w: change to the checkout, or name a built function with --function", dir, ErrNoCheckout)
+			return "", fmt.Errorf("finding rekey's source: %s is not inside it: change to a clone of rekey, or %s", dir, otherwise)
 		}
 	}
 }
+
+// NameFunction is what else can be done without the functions' source.
+const NameFunction = "name a built function with --function"
 
 func moduleOf(path string) string {
 	f, err := os.Open(path)
@@ -47,9 +50,9 @@ func moduleOf(path string) string {
 	return ""
 }
 
-// Available are the names of the functions in a checkout.
-func Available(checkout string) ([]string, error) {
-	mains, err := filepath.Glob(filepath.Join(checkout, "functions", "*", "main.go"))
+// Functions are the names of the functions in a checkout.
+func Functions(root string) ([]string, error) {
+	mains, err := filepath.Glob(filepath.Join(root, "functions", "*", "main.go"))
 	if err != nil {
 		return nil, err
 	}
@@ -58,20 +61,20 @@ func Available(checkout string) ([]string, error) {
 		names = append(names, filepath.Base(filepath.Dir(path)))
 	}
 	if len(names) == 0 {
-		return nil, fmt.Errorf("finding the functions' source: %s has none: restore it, or name a built function with --function", filepath.Join(checkout, "functions"))
+		return nil, fmt.Errorf("finding the functions' source: %s has none: restore it, or %s", filepath.Join(root, "functions"), NameFunction)
 	}
 	return names, nil
 }
 
 // Build compiles a function of a checkout for this machine, with the deployment's flags,
 // into a folder, and returns the executable.
-func Build(ctx context.Context, checkout, name, folder string) (string, error) {
+func Build(ctx context.Context, root, name, folder string) (string, error) {
 	binary, err := lambda.Build(ctx, lambda.BuildOptions{
-		Package: "./functions/" + name, Dir: checkout,
+		Package: "./functions/" + name, Dir: root,
 		Out: filepath.Join(folder, name) + string(os.PathSeparator),
 	})
-	if err != nil && ctx.Err() == nil {
-		return "", fmt.Errorf("%w: or name a built function with --function", err)
+	if errors.Is(err, exec.ErrNotFound) {
+		return "", fmt.Errorf("building %s: the go command is not in PATH: install Go (https://go.dev/dl), or %s", name, NameFunction)
 	}
 	return binary, err
 }
