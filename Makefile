@@ -1,0 +1,79 @@
+# What there is to run. `make test` is the whole check, the one that CI runs.
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+MAKEFLAGS += --no-print-directory
+
+# Tools, built from source into bin/, which git ignores.
+lint_version := v2.15.0
+gotestsum_version := v1.13.0
+lint := $(CURDIR)/bin/golangci-lint-$(lint_version)
+gotestsum := $(CURDIR)/bin/gotestsum-$(gotestsum_version)
+
+# What must compile. Another processor changes little in the embedded database
+# server, and each platform costs minutes there: one of each system will do.
+platforms := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+embedded_platforms := linux/amd64 darwin/arm64 windows/amd64
+
+.PHONY: help
+help: ## Say what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: test
+test: servers lint cross generate-check tests ## Install what the tests need (Debian, root), then check and test everything
+
+.PHONY: test-short
+test-short: lint ## Lint, and the tests that need no database server
+	go test -short ./...
+	cd local/embeddeddb && go test -short ./...
+
+.PHONY: tests
+tests: $(gotestsum) ## All tests, on servers that are installed already
+	$(gotestsum) --format pkgname-and-test-fails --hide-summary skipped,output --raw-command -- scripts/run-tests
+
+.PHONY: servers
+servers: ## Install the test servers on Debian (as root)
+	scripts/install-test-servers
+
+.PHONY: lint
+lint: $(lint) ## Run the linter
+	$(lint) run ./...
+	cd local/embeddeddb && $(lint) run --config ../../.golangci.yml ./...
+
+.PHONY: build
+build: ## Compile the command line to bin/rekey
+	CGO_ENABLED=0 go build -trimpath -o bin/rekey ./cmd/rekey
+
+.PHONY: cross
+cross: ## Compile and vet everything, tests too, for Linux, macOS and Windows
+	@for platform in $(platforms); do \
+		echo "vet and build for $$platform"; \
+		export CGO_ENABLED=0 GOOS=$${platform%/*} GOARCH=$${platform#*/}; \
+		go vet ./...; \
+		go build ./...; \
+	done
+	@for platform in $(embedded_platforms); do \
+		echo "vet and build local/embeddeddb for $$platform"; \
+		export CGO_ENABLED=0 GOOS=$${platform%/*} GOARCH=$${platform#*/}; \
+		go -C local/embeddeddb vet ./...; \
+		go -C local/embeddeddb build -o /dev/null .; \
+	done
+
+.PHONY: bench
+bench: ## Benchmarks, and a function's start beside the floor
+	go test -run '^$$' -bench . -benchmem ./...
+	go run ./local/bench
+
+.PHONY: generate-check
+generate-check: ## Fail if a generated file is not what its generator makes (needs npm)
+	scripts/check-generated
+
+$(lint):
+	GOBIN=$(CURDIR)/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(lint_version)
+	mv bin/golangci-lint $@
+
+$(gotestsum):
+	GOBIN=$(CURDIR)/bin go install gotest.tools/gotestsum@$(gotestsum_version)
+	mv bin/gotestsum $@
