@@ -146,6 +146,7 @@ func TestRotationAsTheUser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer rows.Close()
 	for rows.Next() {
 		variables++
 	}
