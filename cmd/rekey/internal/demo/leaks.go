@@ -48,8 +48,12 @@ func (e *evidence) unreadable() check {
 	return c
 }
 
-// holds reports whether a text has a secret in it, in any form that a log may give it.
+// holds reports whether a text has a secret in it, in any form that a log may give it. An
+// empty one is nowhere.
 func holds(text, secret string) bool {
+	if secret == "" {
+		return false
+	}
 	for _, form := range forms(secret) {
 		if strings.Contains(text, form) {
 			return true
@@ -60,24 +64,35 @@ func holds(text, secret string) bool {
 
 func forms(secret string) []string {
 	quoted, _ := json.Marshal(secret) // a string always marshals
-	plainQuoted := &strings.Builder{}
-	encoder := json.NewEncoder(plainQuoted)
+	var plain strings.Builder
+	encoder := json.NewEncoder(&plain)
 	encoder.SetEscapeHTML(false)
 	_ = encoder.Encode(secret)
-	all := []string{
+	inHex := hex.EncodeToString([]byte(secret))
+	return append(inBase64(secret),
 		secret,
-		string(quoted[1 : len(quoted)-1]),
-		strings.Trim(plainQuoted.String(), "\"\n"),
+		string(quoted[1:len(quoted)-1]),
+		strings.TrimSuffix(strings.TrimPrefix(plain.String(), `"`), "\"\n"),
 		strings.ReplaceAll(secret, "'", "''"),
 		strings.ReplaceAll(secret, `\`, `\\`),
 		url.QueryEscape(secret), url.PathEscape(secret),
-		hex.EncodeToString([]byte(secret)), strings.ToUpper(hex.EncodeToString([]byte(secret))),
+		inHex, strings.ToUpper(inHex),
+	)
+}
+
+// inBase64 is how a secret looks inside a longer text that was encoded: in one of three ways,
+// after where it begins. The characters at its ends depend on what is around it and are left
+// out; of a secret that is too short nothing telling remains.
+func inBase64(secret string) []string {
+	if len(secret) < 8 {
+		return nil
 	}
-	// In base64 a text looks different at each of the three places it may begin; the first
-	// and last characters depend on what is around it.
-	for shift := range 3 {
-		encoded := base64.RawStdEncoding.EncodeToString([]byte(strings.Repeat("\x00", shift) + secret))
-		all = append(all, encoded[4*min(shift, 1):len(encoded)-2])
+	var all []string
+	for _, alphabet := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
+		for shift := range 3 {
+			encoded := alphabet.EncodeToString(append(make([]byte, shift), secret...))
+			all = append(all, encoded[4*min(shift, 1):len(encoded)-2])
+		}
 	}
 	return all
 }

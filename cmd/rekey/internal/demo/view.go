@@ -87,13 +87,10 @@ func inBrief(checks []check) []check {
 
 // figures are those that do not come twice.
 func figures(r *report) string {
-	parts := []string{
-		terminal.Duration(time.Duration(r.Rotation.InitMillis)) + " of it the function's start",
-		fmt.Sprintf("%d calls (official templates: %d)", r.Calls.Total, r.Calls.OfficialTemplates),
-		terminal.Count(r.Logins, "login"),
-	}
+	text := fmt.Sprintf(", %s of it the start; %d calls (official templates: %d)",
+		terminal.Duration(time.Duration(r.Rotation.InitMillis)), r.Calls.Total, r.Calls.OfficialTemplates)
 	if r.Rotation.PeakMemory > 0 {
-		parts = append(parts, fmt.Sprintf("%d MB of memory", (r.Rotation.PeakMemory+1<<20-1)>>20))
+		text += fmt.Sprintf("; %d MB of memory", (r.Rotation.PeakMemory+1<<20-1)>>20)
 	}
-	return ", " + strings.Join(parts, ", ") + "."
+	return text + "."
 }
