@@ -3,6 +3,7 @@
 package serve
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,7 +20,7 @@ import (
 // Command is the command line of rekey local.
 type Command struct {
 	Port         int      `help:"Loopback port, ${default} if not given; 0 is any free one." default:"7353" placeholder:"N"`
-	Region       string   `help:"Region of the functions; ${default} if not given." default:"us-east-1" env:"AWS_REGION,AWS_DEFAULT_REGION" placeholder:"NAME"`
+	Region       string   `help:"Region of the functions; us-east-1 if not given." env:"AWS_REGION,AWS_DEFAULT_REGION" placeholder:"NAME"`
 	State        string   `help:"Keep the secrets in this directory, encrypted; in memory if not given." type:"path" placeholder:"DIR"`
 	Function     []string `help:"Serve this function of functions/ only, or this built file under the name. Repeatable." sep:"none" placeholder:"NAME[=FILE]"`
 	Env          []string `help:"Set a variable of one function's environment, or of every function's. Repeatable." sep:"none" placeholder:"[FUNCTION:]KEY=VALUE"`
@@ -39,6 +40,7 @@ const patience = 10 * time.Second
 
 // Run serves until ctx ends, which is no error.
 func (c *Command) Run(ctx context.Context, stdout io.Writer, screen *terminal.Terminal) (err error) {
+	c.Region = cmp.Or(c.Region, "us-east-1")
 	s := &service{command: c, journal: newJournal(c, stdout, screen), screen: screen}
 	if c.JSON {
 		s.screen = terminal.Plain(io.Discard)

@@ -37,7 +37,7 @@ func (c *Command) Validate() error {
 	if c.Port < 0 || c.Port > 65535 {
 		return usage("--port: %d is no port: give 0 to 65535", c.Port)
 	}
-	if !regionForm.MatchString(c.Region) {
+	if c.Region != "" && !regionForm.MatchString(c.Region) {
 		return usage("--region: %q is not the name of a Region: give one such as us-east-1", c.Region)
 	}
 	for _, f := range c.Function {
