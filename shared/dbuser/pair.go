@@ -14,6 +14,8 @@ type Pair struct {
 	Base    string // the user that was there first: the model of the other
 	Clone   string // Base with "_clone" behind it
 	Pending string // the one of the two whose password is set now
+	// Adopt gives what the clone owns by itself to the base; else it stays.
+	Adopt bool
 }
 
 const cloneSuffix = "_clone"

@@ -131,16 +131,21 @@ func (s *session) Ping(ctx context.Context) error {
 	return nil
 }
 
-// SetPassword sets the verifier of the kind that the server is set to make, so
-// that what its clients could speak before, they can speak after.
+// SetPassword changes the password of the session's own user.
 func (s *session) SetPassword(ctx context.Context, password rotation.Value) error {
-	verifier, err := s.verifier(ctx, password.Reveal())
+	return s.SetPasswordOf(ctx, s.user, password)
+}
+
+// SetPasswordOf sets the verifier of the kind that the server is set to make, so
+// that what its clients could speak before, they can speak after.
+func (s *session) SetPasswordOf(ctx context.Context, user string, password rotation.Value) error {
+	verifier, err := s.verifier(ctx, user, password.Reveal())
 	if err != nil {
 		return err
 	}
 	// ALTER ROLE takes no parameters. The verifier has neither quote nor
 	// backslash; the name is quoted.
-	statement := "ALTER ROLE " + pq.QuoteIdentifier(s.user) + " PASSWORD '" + verifier + "'"
+	statement := "ALTER ROLE " + pq.QuoteIdentifier(user) + " PASSWORD '" + verifier + "'"
 	_, err = s.db.ExecContext(ctx, statement)
 	for wait := 5 * time.Millisecond; concurrent(err) && wait < time.Second; wait *= 2 {
 		// Other invocations of this rotation set the same password in the same
@@ -157,7 +162,9 @@ func (s *session) SetPassword(ctx context.Context, password rotation.Value) erro
 	return nil
 }
 
-func (s *session) verifier(ctx context.Context, password string) (string, error) {
+// verifier makes the verifier of a password, and leaves the session acting as the
+// user that it logged in as.
+func (s *session) verifier(ctx context.Context, user, password string) (string, error) {
 	var (
 		replica    bool
 		encryption string
@@ -180,7 +187,7 @@ func (s *session) verifier(ctx context.Context, password string) (string, error)
 		}
 	}
 	if encryption == "md5" || encryption == "on" { // "on" is md5 up to version 13
-		return md5Verifier(password, s.user), nil
+		return md5Verifier(password, user), nil
 	}
 	n := scramIterations
 	if iterations.Valid && iterations.Int64 > scramIterations { // a setting since version 16

@@ -1,0 +1,17 @@
+package postgres
+
+import (
+	"slices"
+	"testing"
+)
+
+func TestSplitList(t *testing.T) {
+	for list, want := range map[string][]string{
+		``: nil, `public`: {"public"}, `"$user", public`: {"$user", "public"}, `""`: {""},
+		`"with ""quote"", and comma",x`: {`with "quote", and comma`, "x"}, `a,b`: {"a", "b"},
+	} {
+		if got := splitList(list); !slices.Equal(got, want) {
+			t.Errorf("%s: got %q, want %q", list, got, want)
+		}
+	}
+}
