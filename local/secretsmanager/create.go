@@ -12,6 +12,10 @@ type createSecretInput struct {
 	SecretString       *string
 	SecretBinary       []byte
 	Tags               []tag
+	KmsKeyId           *string
+
+	AddReplicaRegions           []replicaRegion
+	ForceOverwriteReplicaSecret *bool
 }
 
 // written is the reply of the operations that write to a secret.
@@ -20,6 +24,8 @@ type written struct {
 	Name          string
 	VersionId     string   `json:",omitempty"`
 	VersionStages []string `json:",omitempty"`
+
+	ReplicationStatus []replicationStatus `json:",omitempty"`
 }
 
 func (s *Server) createSecret(c *caller, in *createSecretInput) (*written, error) {
@@ -29,7 +35,7 @@ func (s *Server) createSecret(c *caller, in *createSecretInput) (*written, error
 	if err := first(length("Name", in.Name, 1, 512), length("Description", in.Description, 0, 2048)); err != nil {
 		return nil, err
 	}
-	if !nameForm.MatchString(*in.Name) {
+	if !validName(*in.Name) {
 		return nil, errName()
 	}
 	token, err := requestToken(in.ClientRequestToken, invalidRequest)
@@ -40,29 +46,50 @@ func (s *Server) createSecret(c *caller, in *createSecretInput) (*written, error
 	if err != nil {
 		return nil, err
 	}
-	tags, err := tagged(nil, in.Tags)
+	sec, err := s.drawUp(c, in, token)
 	if err != nil {
 		return nil, err
 	}
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	now := s.opt.Now()
-	s.mu.RLock()
-	old := s.regions[c.region][*in.Name]
-	s.mu.RUnlock()
-	if old != nil && !old.gone(now) {
+	old := s.kept(c.place, sec.Name)
+	if old != nil && !old.gone(sec.Created) {
 		return recreated(old, token, v)
-	}
-	sec := &secret{
-		Record: newRecord(), Region: c.region, Name: *in.Name, ARN: newARN(c.region, s.opt.Account, *in.Name),
-		Description: deref(in.Description), Tags: tags, CreateToken: token, Created: now, Changed: now,
 	}
 	out := &written{ARN: sec.ARN, Name: sec.Name}
 	if v != nil {
-		sec.add(token, v, now).attach(current)
+		sec.add(token, v, sec.Created).attach(current)
 		out.VersionId = token
 	}
-	return out, s.replace(old, sec)
+	c.secret = sec
+	if err := s.commit(append(s.spread(sec), change{old, sec})...); err != nil {
+		return nil, err
+	}
+	out.ReplicationStatus = s.begun(sec, in.AddReplicaRegions)
+	return out, nil
+}
+
+// drawUp makes a secret without a value.
+func (s *Server) drawUp(c *caller, in *createSecretInput, token string) (*secret, error) {
+	tags, err := tagged(nil, in.Tags)
+	if err != nil {
+		return nil, err
+	}
+	if err := first(s.kmsKey(in.KmsKeyId, c.region), s.replicaRegions(in.AddReplicaRegions, c.region)); err != nil {
+		return nil, err
+	}
+	if in.AddReplicaRegions != nil {
+		if err := atLeastOne("AddReplicaRegions", in.AddReplicaRegions); err != nil {
+			return nil, err
+		}
+	}
+	now := s.opt.Now()
+	sec := &secret{
+		Record: newRecord(), Account: c.account, Region: c.region, Name: *in.Name, ARN: newARN(c.place, *in.Name), KmsKeyId: deref(in.KmsKeyId),
+		Description: deref(in.Description), Tags: tags, CreateToken: token, Created: now, Changed: now,
+	}
+	sec.replicateTo(in.AddReplicaRegions, deref(in.ForceOverwriteReplicaSecret))
+	return sec, nil
 }
 
 // recreated answers CreateSecret for a name that is taken: with success if this is the same

@@ -85,7 +85,7 @@ func (d *disk) load(keyFile string) ([]*secret, error) {
 				}
 			}
 			secrets = append(secrets, sec)
-			return nil
+			return sec.complete()
 		})
 	})
 	return secrets, err
@@ -124,39 +124,48 @@ func (d *disk) write(tx *bbolt.Tx, bucket, name []byte, from any) error {
 	return tx.Bucket(bucket).Put(name, d.seal(string(bucket)+"/"+string(name), plain))
 }
 
-// save replaces old by next in one commit; either may be nil. Values are written once.
-func (d *disk) save(old, next *secret) error {
+// save makes changes in one commit. Values are written once.
+func (d *disk) save(changes []change) error {
 	return d.db.Update(func(tx *bbolt.Tx) error {
-		before := map[string]*value{}
-		if old != nil {
-			for _, v := range old.Versions {
-				before[string(valueName(old, v))] = v.value
-			}
-		}
-		if next != nil {
-			if err := d.write(tx, secretsBucket, recordName(next), next); err != nil {
+		for _, c := range changes {
+			if err := d.replace(tx, c.old, c.next); err != nil {
 				return err
 			}
-			for _, v := range next.Versions {
-				name := valueName(next, v)
-				if v.value != nil && v.value != before[string(name)] {
-					if err := d.write(tx, valuesBucket, name, v.value); err != nil {
-						return err
-					}
-				}
-				delete(before, string(name))
-			}
-		}
-		for name := range before {
-			if err := tx.Bucket(valuesBucket).Delete([]byte(name)); err != nil {
-				return err
-			}
-		}
-		if old != nil && (next == nil || next.Record != old.Record) {
-			return tx.Bucket(secretsBucket).Delete(recordName(old))
 		}
 		return nil
 	})
+}
+
+func (d *disk) replace(tx *bbolt.Tx, old, next *secret) error {
+	before := map[string]*value{}
+	if old != nil {
+		for _, v := range old.Versions {
+			before[string(valueName(old, v))] = v.value
+		}
+	}
+	if next != nil {
+		if err := d.write(tx, secretsBucket, recordName(next), next); err != nil {
+			return err
+		}
+		for _, v := range next.Versions {
+			name := valueName(next, v)
+			if v.value != nil && v.value != before[string(name)] {
+				if err := d.write(tx, valuesBucket, name, v.value); err != nil {
+					return err
+				}
+			}
+			delete(before, string(name))
+		}
+	}
+	for name := range before {
+		if err := tx.Bucket(valuesBucket).Delete([]byte(name)); err != nil {
+			return err
+		}
+	}
+	if old != nil && (next == nil || next.Record != old.Record) {
+		return tx.Bucket(secretsBucket).Delete(recordName(old))
+	}
+	return nil
 }
 
 func recordName(s *secret) []byte {

@@ -16,10 +16,10 @@ var (
 
 // changeAndStart is change, after which the rotation that is then in flight runs. Both are
 // one turn of the writers, as is a cancellation, so that none slips in between.
-func (s *Server) changeAndStart(region, id string, edit func(*secret) error) (*secret, error) {
+func (s *Server) changeAndStart(c *caller, id string, edit func(*secret) error) (*secret, error) {
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	sec, err := s.changeLocked(region, id, edit)
+	sec, err := s.changeLocked(c, id, edit)
 	if err == nil && sec.InFlight != nil {
 		s.start(sec)
 	}
@@ -42,19 +42,25 @@ func (s *Server) start(sec *secret) {
 
 // RunDue does what the clock asks for: it ends secrets whose recovery window has passed,
 // starts rotations whose window is open (they run on; see Wait), tries a failed rotation
-// again at the next window, with the same token, and takes up rotations that a former server
-// on the same state directory left in flight.
+// again at the next window, with the same token, takes up rotations that a former server
+// on the same state directory left in flight, and brings to replicas what is due there.
 func (s *Server) RunDue(ctx context.Context) error {
 	now := s.opt.Now()
-	for _, sec := range s.all("") {
+	for _, sec := range s.all() {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		switch {
 		case sec.gone(now):
-			if err := s.sweep(sec.Region, sec.Name); err != nil {
+			if err := s.sweep(sec); err != nil {
 				return fmt.Errorf("deleting %s: %w", sec.ARN, err)
 			}
+		case sec.dueReplicas(now):
+			if _, err := s.revise(sec, func(*secret) error { return nil }); err != nil && !isNotFound(err) {
+				return fmt.Errorf("replicating %s: %w", sec.ARN, err)
+			}
+		}
+		switch {
 		case sec.deleted():
 		case sec.InFlight != nil || sec.due(now):
 			if err := s.rotateDue(sec); err != nil {
@@ -81,16 +87,18 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 }
 
-func (s *Server) sweep(region, name string) error {
+func (s *Server) sweep(seen *secret) error {
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	s.mu.RLock()
-	sec := s.regions[region][name]
-	s.mu.RUnlock()
+	sec := s.kept(seen.place(), seen.Name)
 	if sec == nil || !sec.gone(s.opt.Now()) {
 		return nil
 	}
-	return s.replace(sec, nil)
+	if err := s.commit(change{sec, nil}); err != nil {
+		return err
+	}
+	s.happened(SecretEvent{Kind: EndSecretVersionDelete, ARN: sec.ARN, Region: sec.Region})
+	return nil
 }
 
 func (s *secret) due(now time.Time) bool {
@@ -98,8 +106,10 @@ func (s *secret) due(now time.Time) bool {
 	return r != nil && r.Enabled && !r.Next.Start.IsZero() && !now.Before(r.Next.Start)
 }
 
-func (s *Server) rotateDue(sec *secret) error {
-	_, err := s.changeAndStart(sec.Region, sec.ARN, func(sec *secret) error {
+func (s *Server) rotateDue(seen *secret) error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	sec, err := s.reviseLocked(seen, func(sec *secret) error {
 		now := s.opt.Now()
 		if sec.InFlight != nil || sec.deleted() || !sec.due(now) {
 			return errUnchanged
@@ -112,6 +122,9 @@ func (s *Server) rotateDue(sec *secret) error {
 		sec.begin(token, false, now)
 		return nil
 	})
+	if err == nil && sec.InFlight != nil {
+		s.start(sec)
+	}
 	if isNotFound(err) {
 		return nil // deleted meanwhile
 	}
@@ -190,7 +203,7 @@ func (s *Server) invoke(f *flight, step, rotationToken string) error {
 
 // verify holds the function to its word: after finishSecret the version is current.
 func (s *Server) verify(f *flight) error {
-	sec, err := s.lookup(f.region, f.arn)
+	sec, err := s.find(f.at, f.arn)
 	if err != nil {
 		return &RotationError{ARN: f.arn, Err: err}
 	}
@@ -207,7 +220,7 @@ func (s *Server) land(f *flight, failure error) error {
 		return &RotationError{ARN: f.arn, Err: ErrClosed}
 	}
 	cancelled := f.ctx.Err() != nil
-	_, err := s.change(f.region, f.arn, func(sec *secret) error {
+	_, err := s.revise(f.secret, func(sec *secret) error {
 		ours := sec.InFlight != nil && *sec.InFlight == f.inFlight
 		cancelled = cancelled || !ours
 		if f.Test && (!cancelled || !ours) {
@@ -259,7 +272,7 @@ func (s *Server) tell(f *flight, e RotationEvent) {
 	if s.opt.OnRotation == nil {
 		return
 	}
-	e.Time, e.ARN, e.Name, e.Region = s.opt.Now(), f.arn, f.name, f.region
+	e.Time, e.ARN, e.Name, e.Region = s.opt.Now(), f.arn, f.name, f.at.region
 	e.Token, e.Function, e.Test = f.Token, f.function, f.Test
 	s.opt.OnRotation(e)
 }

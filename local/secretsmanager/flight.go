@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 )
@@ -75,8 +76,10 @@ var ErrNoRotation = errors.New("no rotation of the secret has begun")
 
 // flight is a rotation of this process.
 type flight struct {
-	arn, name, region string
-	function          string
+	secret    *secret // as it was when the rotation began
+	at        place
+	arn, name string
+	function  string
 	inFlight
 
 	ctx     context.Context
@@ -111,7 +114,7 @@ func (r *rotations) add(sec *secret) *flight {
 		return nil
 	}
 	f := &flight{
-		arn: sec.ARN, name: sec.Name, region: sec.Region, function: sec.Rotation.FunctionARN,
+		secret: sec, at: sec.place(), arn: sec.ARN, name: sec.Name, function: sec.Rotation.FunctionARN,
 		inFlight: *sec.InFlight, done: make(chan struct{}),
 	}
 	f.ctx, f.abandon = context.WithCancel(r.ctx)
@@ -160,9 +163,9 @@ func (r *rotations) close() {
 // Wait waits until the rotation of a secret that runs has ended, or returns the end of the
 // last one. The error is nil only if that rotation (or test) succeeded: else it is a
 // [*RotationError], [ErrNoRotation], or the end of ctx. A secret that is named, not given by
-// its ARN, is looked for in the server's own Region.
+// its ARN, is looked for in the server's own account and Region.
 func (s *Server) Wait(ctx context.Context, secretID string) (RotationResult, error) {
-	sec, err := s.lookup(s.regionOf(secretID), secretID)
+	sec, err := s.find(s.home(secretID), secretID)
 	if err != nil {
 		return RotationResult{}, fmt.Errorf("waiting for the rotation of %q: %w", secretID, err)
 	}
@@ -178,9 +181,10 @@ func (s *Server) Wait(ctx context.Context, secretID string) (RotationResult, err
 	}
 }
 
-func (s *Server) regionOf(secretID string) string {
-	if m := arnForm.FindStringSubmatch(secretID); m != nil {
-		return m[1]
+// home is the place that an ARN names, or the server's own.
+func (s *Server) home(secretID string) place {
+	if part := strings.SplitN(secretID, ":", 6); len(part) == 6 && part[0] == "arn" {
+		return place{part[4], part[3]}
 	}
-	return s.opt.Region
+	return place{s.opt.Account, s.opt.Region}
 }

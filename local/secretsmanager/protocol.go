@@ -8,8 +8,6 @@ import (
 	"io"
 	"net/http"
 	"reflect"
-	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -26,96 +24,85 @@ const (
 	maxBody = 1 << 20
 )
 
-// caller is what a request says of itself outside its body.
-type caller struct {
-	region    string
-	accessKey string
-	agent     string
-}
+type operation func(*Server, *caller) (any, error)
 
-type operation func(*Server, *caller, map[string]json.RawMessage) (any, error)
+var operations map[string]operation
 
-var operations = map[string]operation{
-	"CancelRotateSecret":       handle((*Server).cancelRotateSecret),
-	"CreateSecret":             handle((*Server).createSecret),
-	"DeleteSecret":             handle((*Server).deleteSecret),
-	"DescribeSecret":           handle((*Server).describeSecret),
-	"GetRandomPassword":        handle((*Server).getRandomPassword),
-	"GetSecretValue":           handle((*Server).getSecretValue),
-	"ListSecretVersionIds":     handle((*Server).listSecretVersionIds),
-	"ListSecrets":              handle((*Server).listSecrets),
-	"PutSecretValue":           handle((*Server).putSecretValue),
-	"RestoreSecret":            handle((*Server).restoreSecret),
-	"RotateSecret":             handle((*Server).rotateSecret),
-	"TagResource":              handle((*Server).tagResource),
-	"UntagResource":            handle((*Server).untagResource),
-	"UpdateSecret":             handle((*Server).updateSecret),
-	"UpdateSecretVersionStage": handle((*Server).updateSecretVersionStage),
-}
-
-// notServed are the operations AWS has and this stand-in has not.
-var notServed = []string{
-	"BatchGetSecretValue", "DeleteResourcePolicy", "GetResourcePolicy", "PutResourcePolicy",
-	"RemoveRegionsFromReplication", "ReplicateSecretToRegions", "StopReplicationToReplica", "ValidateResourcePolicy",
+func init() { // operations reach checkFaults, which reads them
+	operations = map[string]operation{
+		"BatchGetSecretValue":          handle((*Server).batchGetSecretValue),
+		"CancelRotateSecret":           handle((*Server).cancelRotateSecret),
+		"CreateSecret":                 handle((*Server).createSecret),
+		"DeleteResourcePolicy":         handle((*Server).deleteResourcePolicy),
+		"DeleteSecret":                 handle((*Server).deleteSecret),
+		"DescribeSecret":               handle((*Server).describeSecret),
+		"GetRandomPassword":            handle((*Server).getRandomPassword),
+		"GetResourcePolicy":            handle((*Server).getResourcePolicy),
+		"GetSecretValue":               handle((*Server).getSecretValue),
+		"ListSecretVersionIds":         handle((*Server).listSecretVersionIds),
+		"ListSecrets":                  handle((*Server).listSecrets),
+		"PutResourcePolicy":            handle((*Server).putResourcePolicy),
+		"PutSecretValue":               handle((*Server).putSecretValue),
+		"RemoveRegionsFromReplication": handle((*Server).removeRegionsFromReplication),
+		"ReplicateSecretToRegions":     handle((*Server).replicateSecretToRegions),
+		"RestoreSecret":                handle((*Server).restoreSecret),
+		"RotateSecret":                 handle((*Server).rotateSecret),
+		"StopReplicationToReplica":     handle((*Server).stopReplicationToReplica),
+		"TagResource":                  handle((*Server).tagResource),
+		"UntagResource":                handle((*Server).untagResource),
+		"UpdateSecret":                 handle((*Server).updateSecret),
+		"UpdateSecretVersionStage":     handle((*Server).updateSecretVersionStage),
+		"ValidateResourcePolicy":       handle((*Server).validateResourcePolicy),
+	}
 }
 
 // ServeHTTP serves one API call.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
-	name := strings.TrimPrefix(r.Header.Get("X-Amz-Target"), targetPrefix)
 	c := s.identify(r)
-	members, err := readMembers(r)
+	var err error
+	c.body, err = readBody(r)
 
-	fault := s.faults.next(s.opt.Fault, name)
+	fault := s.faults.next(s.opt.Fault, c)
 	fault.wait(r.Context())
 	if err == nil {
 		err = fault.before()
 	}
 	var out any
 	if err == nil {
-		out, err = s.call(r, name, c, members)
+		out, err = s.call(r, c)
 	}
 	status, body := reply(out, err)
-	w.Header().Set("x-amzn-RequestId", newUUID())
-	s.observe(Call{
-		Operation: name, Region: c.region, Secret: namedSecret(members), UserAgent: c.agent, AccessKeyID: c.accessKey,
-		Status: status, Error: errorCode(err), Start: start, Duration: time.Since(start),
-	})
+	id := newUUID()
+	s.observe(c, id, status, err, start)
 	if fault.drops() {
 		panic(http.ErrAbortHandler) // the only way to close the connection without an answer
 	}
-	send(w, status, body, errorCode(err))
+	send(w, id, status, body, errorCode(err))
 }
 
-func (s *Server) call(r *http.Request, name string, c *caller, members map[string]json.RawMessage) (any, error) {
+func (s *Server) call(r *http.Request, c *caller) (any, error) {
 	if r.Method != http.MethodPost || r.URL.Path != "/" || !strings.HasPrefix(r.Header.Get("X-Amz-Target"), targetPrefix) {
 		return nil, apiErr("UnknownOperationException", "Secrets Manager is called with POST / and the header X-Amz-Target: secretsmanager.OPERATION.")
 	}
-	if op := operations[name]; op != nil {
-		return op(s, c, members)
+	op := operations[c.operation]
+	if op == nil {
+		return nil, apiErr("UnknownOperationException", "Secrets Manager has no operation %.64q.", c.operation)
 	}
-	if slices.Contains(notServed, name) {
-		return nil, unsupported("the operation " + name)
+	if err := s.authenticate(r, c); err != nil {
+		return nil, err
 	}
-	return nil, apiErr("UnknownOperationException", "Secrets Manager has no operation %.64q.", name)
-}
-
-var scopeForm = regexp.MustCompile(`Credential=([^/,\s]{1,128})/[0-9]{8}/([a-z0-9-]{1,32})/`)
-
-// identify takes the Region and the access key from the signature's credential scope. The
-// signature itself is not checked.
-func (s *Server) identify(r *http.Request) *caller {
-	c := &caller{region: s.opt.Region, agent: r.UserAgent()}
-	if m := scopeForm.FindStringSubmatch(r.Header.Get("Authorization")); m != nil {
-		c.accessKey, c.region = m[1], m[2]
-	}
-	return c
+	return op(s, c)
 }
 
 // handle joins an operation to the protocol. In is a struct of pointers and slices, whose
 // field names are the API's members.
 func handle[In, Out any](f func(*Server, *caller, *In) (*Out, error)) operation {
-	return func(s *Server, c *caller, members map[string]json.RawMessage) (any, error) {
+	return func(s *Server, c *caller) (any, error) {
+		members, err := parseMembers(c.body)
+		if err != nil {
+			return nil, err
+		}
 		in := new(In)
 		if err := decode(members, in); err != nil {
 			return nil, err
@@ -128,18 +115,18 @@ func handle[In, Out any](f func(*Server, *caller, *In) (*Out, error)) operation 
 	}
 }
 
-func readMembers(r *http.Request) (map[string]json.RawMessage, error) {
+func readBody(r *http.Request) ([]byte, error) {
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
 	if err != nil {
 		return nil, malformed("The request could not be read to its end.")
 	}
-	return parseMembers(body)
-}
-
-func parseMembers(body []byte) (map[string]json.RawMessage, error) {
 	if len(body) > maxBody {
 		return nil, apiErr("RequestEntityTooLargeException", "The request is longer than %d bytes.", maxBody)
 	}
+	return body, nil
+}
+
+func parseMembers(body []byte) (map[string]json.RawMessage, error) {
 	if !utf8.Valid(body) {
 		return nil, malformed("The request is not valid UTF-8.")
 	}
@@ -195,7 +182,8 @@ func reply(out any, err error) (int, []byte) {
 	// Errors of the API's model spell it Message, those of the protocol message.
 	key := "Message"
 	switch api.code {
-	case "ValidationException", "SerializationException", "UnknownOperationException", "ThrottlingException", "AccessDeniedException":
+	case "ValidationException", "SerializationException", "UnknownOperationException", "ThrottlingException", "AccessDeniedException",
+		"MissingAuthenticationTokenException", "IncompleteSignatureException", "InvalidSignatureException", "UnrecognizedClientException":
 		key = "message"
 	}
 	body, _ := json.Marshal(map[string]string{"__type": api.code, key: api.message})
@@ -213,7 +201,19 @@ func errorCode(err error) string {
 	return "InternalServiceError"
 }
 
-func send(w http.ResponseWriter, status int, body []byte, code string) {
+func errorMessage(err error) string {
+	var api *apiError
+	switch {
+	case err == nil:
+		return ""
+	case errors.As(err, &api):
+		return api.message
+	}
+	return err.Error()
+}
+
+func send(w http.ResponseWriter, requestID string, status int, body []byte, code string) {
+	w.Header().Set("x-amzn-RequestId", requestID)
 	w.Header().Set("Content-Type", contentType)
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	if code != "" {

@@ -45,7 +45,7 @@ func TestWhatIsNotServedIsRefused(t *testing.T) {
 	w.create("s", "hush")
 	const withToken = `,"ClientRequestToken":"00000000-0000-4000-8000-000000000001"}`
 	for what, c := range map[string]struct{ target, body, code, message string }{
-		"an operation of AWS":    {"secretsmanager.BatchGetSecretValue", `{"SecretIdList":["s"]}`, "UnsupportedOperationException", "The local Secrets Manager of rekey does not support the operation BatchGetSecretValue; nothing was done."},
+		"a partner's rotation":   {"secretsmanager.RotateSecret", `{"SecretId":"s","ExternalSecretRotationRoleArn":"arn:aws:iam::123456789012:role/r"` + withToken, "UnsupportedOperationException", `The local Secrets Manager of rekey does not support the parameter "ExternalSecretRotationRoleArn" here; nothing was done.`},
 		"an operation of no one": {"secretsmanager.Frobnicate", `{}`, "UnknownOperationException", ""},
 		"another service":        {"DynamoDB_20120810.ListTables", `{}`, "UnknownOperationException", ""},
 		"a member of no one":     {"secretsmanager.DescribeSecret", `{"SecretId":"s","Colour":"red"}`, "UnsupportedOperationException", ""},
@@ -145,6 +145,8 @@ func FuzzRequest(f *testing.F) {
 	ops := []string{
 		"CreateSecret", "DescribeSecret", "GetSecretValue", "PutSecretValue", "UpdateSecret", "UpdateSecretVersionStage", "ListSecrets",
 		"ListSecretVersionIds", "DeleteSecret", "RestoreSecret", "GetRandomPassword", "RotateSecret", "CancelRotateSecret", "TagResource", "UntagResource",
+		"BatchGetSecretValue", "PutResourcePolicy", "GetResourcePolicy", "DeleteResourcePolicy", "ValidateResourcePolicy",
+		"ReplicateSecretToRegions", "RemoveRegionsFromReplication", "StopReplicationToReplica",
 	}
 	for i := range ops {
 		f.Add(uint8(i), []byte(`{"SecretId":"s","SecretString":"x","ClientRequestToken":"00000000-0000-4000-8000-000000000001"}`))
@@ -152,6 +154,9 @@ func FuzzRequest(f *testing.F) {
 	f.Add(uint8(11), []byte(`{"SecretId":"s","RotationRules":{"ScheduleExpression":"cron(0 8,16 ? 1-12 MON#2 *)","Duration":"3h"},"ClientRequestToken":"00000000-0000-4000-8000-000000000001"}`))
 	f.Add(uint8(6), []byte(`{"NextToken":"cmVrZXk6","SortOrder":"desc","MaxResults":1}`))
 	f.Add(uint8(13), []byte(`{"SecretId":"arn:aws:secretsmanager:us-east-1:123456789012:secret:s","Tags":[{"Key":"a","Value":"b"}]}`))
+	f.Add(uint8(15), []byte(`{"Filters":[{"Key":"all","Values":["!a b"]}],"MaxResults":2}`))
+	f.Add(uint8(16), []byte(`{"SecretId":"s","BlockPublicPolicy":true,"ResourcePolicy":"{\"Statement\":{\"Effect\":\"Allow\",\"Principal\":{\"AWS\":\"*\"},\"Action\":\"*\",\"Resource\":\"*\",\"Condition\":{\"ForAnyValue:StringLike\":{\"aws:PrincipalArn\":[1,true,\"x\"]}}}}"}`))
+	f.Add(uint8(20), []byte(`{"SecretId":"s","AddReplicaRegions":[{"Region":"eu-west-1","KmsKeyId":"alias/x"}]}`))
 	f.Fuzz(func(t *testing.T, op uint8, body []byte) {
 		r := httptest.NewRequest("POST", "/", strings.NewReader(string(body)))
 		r.Header.Set("X-Amz-Target", "secretsmanager."+ops[int(op)%len(ops)])

@@ -1,11 +1,7 @@
 package secretsmanager
 
 import (
-	"cmp"
-	"encoding/base64"
-	"fmt"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -33,14 +29,19 @@ func (s *Server) getSecretValue(c *caller, in *getSecretValueInput) (*getSecretV
 	if err := first(length("VersionId", in.VersionId, 32, 64), length("VersionStage", in.VersionStage, 1, 256)); err != nil {
 		return nil, err
 	}
-	sec, err := s.lookup(c.region, id)
+	return s.reveal(c, id, in.VersionId, in.VersionStage)
+}
+
+// reveal is the heart of GetSecretValue.
+func (s *Server) reveal(c *caller, id string, versionID, stage *string) (*getSecretValueOutput, error) {
+	sec, err := s.lookup(c, id)
 	if err != nil {
 		return nil, err
 	}
-	if err := sec.live(); err != nil {
+	if err := first(sec.live(), sec.readableBy(c)); err != nil {
 		return nil, err
 	}
-	ver, err := sec.find(in.VersionId, in.VersionStage)
+	ver, err := sec.find(versionID, stage)
 	if err != nil {
 		return nil, err
 	}
@@ -81,14 +82,18 @@ func (s *Server) touch(sec *secret, ver *version) error {
 	if sec.Accessed.Equal(day) && ver.Accessed.Equal(day) {
 		return nil
 	}
-	_, err := s.change(sec.Region, sec.ARN, func(sec *secret) error {
-		sec.Accessed = day
-		if v := sec.version(ver.ID); v != nil {
-			v.Accessed = day
-		}
-		return nil
-	})
-	return err
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	old := s.at(sec.place(), sec.Name)
+	if old == nil || old.ARN != sec.ARN {
+		return nil // deleted meanwhile
+	}
+	next := old.clone() // replicas have days of their own: nothing spreads
+	next.Accessed = day
+	if v := next.version(ver.ID); v != nil {
+		v.Accessed = day
+	}
+	return s.commit(change{old, next})
 }
 
 // description is a secret without its values, as DescribeSecret and ListSecrets give it.
@@ -96,6 +101,10 @@ type description struct {
 	ARN                    string
 	Name                   string
 	Description            string              `json:",omitempty"`
+	KmsKeyId               string              `json:",omitempty"`
+	OwningService          string              `json:",omitempty"`
+	PrimaryRegion          string              `json:",omitempty"`
+	ReplicationStatus      []replicationStatus `json:",omitempty"` // in DescribeSecret
 	RotationEnabled        *bool               `json:",omitempty"`
 	RotationLambdaARN      string              `json:",omitempty"`
 	RotationRules          *rotationRules      `json:",omitempty"`
@@ -112,7 +121,8 @@ type description struct {
 
 func (s *secret) describe() *description {
 	d := &description{
-		ARN: s.ARN, Name: s.Name, Description: s.Description, Tags: s.Tags,
+		ARN: s.ARN, Name: s.Name, Description: s.Description, Tags: s.Tags, KmsKeyId: s.KmsKeyId,
+		OwningService: s.Owner, PrimaryRegion: primaryRegion(s),
 		CreatedDate: date(s.Created), LastChangedDate: date(s.Changed), LastAccessedDate: date(s.Accessed), DeletedDate: date(s.DeleteAt),
 	}
 	if r := s.Rotation; r != nil {
@@ -125,92 +135,27 @@ func (s *secret) describe() *description {
 	return d
 }
 
+// primaryRegion is reported for secrets with replicas and for replicas only: recorded in
+// https://github.com/rebuy-de/aws-nuke/issues/1127.
+func primaryRegion(s *secret) string {
+	if len(s.Replicas) > 0 {
+		return s.Region
+	}
+	return s.PrimaryRegion
+}
+
 func (s *Server) describeSecret(c *caller, in *onlySecretID) (*description, error) {
 	id, err := secretID(in.SecretId)
 	if err != nil {
 		return nil, err
 	}
-	sec, err := s.lookup(c.region, id)
+	sec, err := s.lookup(c, id)
 	if err != nil {
 		return nil, err
 	}
 	d := sec.describe()
-	d.VersionIdsToStages = sec.stages()
+	d.VersionIdsToStages, d.ReplicationStatus = sec.stages(), s.replicationStatus(sec)
 	return d, nil
-}
-
-type listSecretsInput struct {
-	IncludePlannedDeletion *bool
-	MaxResults             *int64
-	NextToken              *string
-	SortOrder              *string
-}
-
-type listSecretsOutput struct {
-	SecretList []*description
-	NextToken  string `json:",omitempty"`
-}
-
-func (s *Server) listSecrets(c *caller, in *listSecretsInput) (*listSecretsOutput, error) {
-	if err := first(number("MaxResults", in.MaxResults, 1, 100), length("NextToken", in.NextToken, 1, 4096)); err != nil {
-		return nil, err
-	}
-	order := strings.ToLower(deref(in.SortOrder))
-	if order != "" && order != "asc" && order != "desc" {
-		return nil, violation("", "SortOrder", "Member must satisfy enum value set: [asc, desc]")
-	}
-	now := s.opt.Now()
-	found := slices.DeleteFunc(s.all(c.region), func(sec *secret) bool {
-		return sec.gone(now) || sec.deleted() && !deref(in.IncludePlannedDeletion)
-	})
-	key := func(sec *secret) string { return fmt.Sprintf("%016x %s", sec.Created.UnixNano(), sec.ARN) }
-	slices.SortFunc(found, func(a, b *secret) int { return cmp.Compare(key(a), key(b)) })
-	if order == "desc" {
-		slices.Reverse(found)
-	}
-	found, next, err := page(found, in.MaxResults, in.NextToken, key, order == "desc")
-	if err != nil {
-		return nil, err
-	}
-	out := &listSecretsOutput{SecretList: []*description{}, NextToken: next}
-	for _, sec := range found {
-		d := sec.describe()
-		d.SecretVersionsToStages = sec.stages()
-		out.SecretList = append(out.SecretList, d)
-	}
-	return out, nil
-}
-
-// tokenMark tells our tokens from what someone else made.
-const tokenMark = "rekey:"
-
-// page returns what follows the element that token names in a list sorted by key, and names
-// the last one it returns if there are more. That element may be gone by then.
-func page[T any](list []T, most *int64, token *string, key func(T) string, descending bool) ([]T, string, error) {
-	if token != nil {
-		raw, err := base64.RawURLEncoding.DecodeString(*token)
-		last, ours := strings.CutPrefix(string(raw), tokenMark)
-		if err != nil || !ours {
-			return nil, "", errBadToken()
-		}
-		rest := slices.IndexFunc(list, func(e T) bool {
-			order := cmp.Compare(key(e), last)
-			return order > 0 && !descending || order < 0 && descending
-		})
-		if rest < 0 {
-			return nil, "", nil
-		}
-		list = list[rest:]
-	}
-	n := 100
-	if most != nil {
-		n = int(*most)
-	}
-	if len(list) <= n {
-		return list, "", nil
-	}
-	list = list[:n]
-	return list, base64.RawURLEncoding.EncodeToString([]byte(tokenMark + key(list[n-1]))), nil
 }
 
 type listSecretVersionIdsInput struct {
@@ -243,7 +188,7 @@ func (s *Server) listSecretVersionIds(c *caller, in *listSecretVersionIdsInput) 
 	if err := first(number("MaxResults", in.MaxResults, 1, 100), length("NextToken", in.NextToken, 1, 4096)); err != nil {
 		return nil, err
 	}
-	sec, err := s.lookup(c.region, id)
+	sec, err := s.lookup(c, id)
 	if err != nil {
 		return nil, err
 	}
@@ -253,7 +198,7 @@ func (s *Server) listSecretVersionIds(c *caller, in *listSecretVersionIdsInput) 
 	list := slices.DeleteFunc(slices.Clone(sec.Versions), func(v *version) bool {
 		return len(v.Stages) == 0 && !deref(in.IncludeDeprecated)
 	})
-	list, next, err := page(list, in.MaxResults, in.NextToken, func(v *version) string { return fmt.Sprintf("%016x", v.Seq) }, false)
+	list, next, err := versionsPage(list, sec.ARN, in.MaxResults, in.NextToken)
 	if err != nil {
 		return nil, err
 	}
@@ -261,8 +206,24 @@ func (s *Server) listSecretVersionIds(c *caller, in *listSecretVersionIdsInput) 
 	for _, v := range list {
 		out.Versions = append(out.Versions, versionEntry{
 			VersionId: v.ID, VersionStages: v.Stages, LastAccessedDate: date(v.Accessed), CreatedDate: date(v.Created),
-			KmsKeyIds: []string{"DefaultEncryptionKey"}, // what AWS reports for its own key
+			KmsKeyIds: v.encrypted(),
 		})
 	}
 	return out, nil
+}
+
+// versionsPage is the part of a list of versions that a token and MaxResults ask for.
+func versionsPage(list []*version, arn string, most *int64, token *string) ([]*version, string, error) {
+	from, err := readCursor(token, arn)
+	if err != nil {
+		return nil, "", err
+	}
+	if from != nil {
+		list = slices.DeleteFunc(list, func(v *version) bool { return int64(v.Seq) <= from.At })
+	}
+	n := pageSize(most, 100)
+	if len(list) <= n {
+		return list, "", nil
+	}
+	return list[:n], cursor{Of: arn, At: int64(list[n-1].Seq)}.String(), nil
 }

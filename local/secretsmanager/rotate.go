@@ -68,7 +68,7 @@ func (s *Server) rotateSecret(c *caller, in *rotateSecretInput) (*written, error
 		return nil, err
 	}
 	test := in.RotateImmediately != nil && !*in.RotateImmediately
-	sec, err := s.changeAndStart(c.region, id, func(sec *secret) error {
+	sec, err := s.changeAndStart(c, id, func(sec *secret) error {
 		if err := sec.live(); err != nil {
 			return err
 		}
@@ -95,14 +95,14 @@ func (s *Server) rotateSecret(c *caller, in *rotateSecretInput) (*written, error
 // rotationFunction is the function to rotate with: the one named, or the one configured. The
 // texts are AWS's, as recorded in public issues.
 func (s *Server) rotationFunction(c *caller, id, named string) (string, error) {
+	sec, err := s.lookup(c, id)
+	if err != nil {
+		return "", err
+	}
+	if err := first(sec.mayChange(), sec.live()); err != nil {
+		return "", err
+	}
 	if named == "" {
-		sec, err := s.lookup(c.region, id)
-		if err != nil {
-			return "", err
-		}
-		if err := sec.live(); err != nil {
-			return "", err
-		}
 		if sec.Rotation == nil || sec.Rotation.FunctionARN == "" {
 			return "", invalidRequest("No Lambda rotation function ARN is associated with this secret.")
 		}
@@ -163,7 +163,7 @@ func (s *Server) cancelRotateSecret(c *caller, in *onlySecretID) (*written, erro
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	out := &written{}
-	sec, err := s.changeLocked(c.region, id, func(sec *secret) error {
+	sec, err := s.changeLocked(c, id, func(sec *secret) error {
 		if err := sec.live(); err != nil {
 			return err
 		}

@@ -3,24 +3,29 @@ package secretsmanager
 import (
 	"bytes"
 	"crypto/rand"
+	"encoding/hex"
 	"fmt"
 	"math/big"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/rekey-aws/rekey/local/iampolicy"
 )
 
 // secret is one secret with its versions. A published secret is never changed: writers
 // clone it. The exported fields are what the state file keeps.
 type secret struct {
 	Record      string // names its records in the state file; says nothing of the secret
+	Account     string
 	Region      string
 	Name        string
 	ARN         string
 	Description string `json:",omitempty"`
 	Tags        []tag  `json:",omitempty"`
 	CreateToken string // makes CreateSecret idempotent for a secret without a value
+	KmsKeyId    string `json:",omitempty"` // empty: the account's key for the service
+	Owner       string `json:",omitempty"` // the AWS service that manages it; see Server.SetOwner
 
 	Created  time.Time
 	Changed  time.Time
@@ -32,6 +37,12 @@ type secret struct {
 
 	Rotation *rotationConfig `json:",omitempty"` // nil: never configured
 	InFlight *inFlight       `json:",omitempty"` // the rotation that has begun and not ended
+
+	Replicas      []replica `json:",omitempty"` // of a primary secret
+	PrimaryRegion string    `json:",omitempty"` // of a replica
+
+	Policy string            `json:",omitempty"` // resource policy, as it was put
+	policy *iampolicy.Policy // what Policy says; nil for none
 }
 
 type version struct {
@@ -40,6 +51,7 @@ type version struct {
 	Created  time.Time
 	Accessed time.Time
 	Stages   []string // sorted
+	KmsKeyId string   `json:",omitempty"` // that the value is encrypted with
 	value    *value   // nil for the placeholder that a rotation begins with
 }
 
@@ -70,7 +82,7 @@ func (value) GoString() string { return "[secret value]" }
 
 func (s *secret) clone() *secret {
 	c := *s
-	c.Tags = slices.Clone(s.Tags)
+	c.Tags, c.Replicas = slices.Clone(s.Tags), slices.Clone(s.Replicas)
 	c.Versions = make([]*version, len(s.Versions))
 	for i, v := range s.Versions {
 		copied := *v
@@ -86,6 +98,21 @@ func (s *secret) clone() *secret {
 		c.InFlight = &f
 	}
 	return &c
+}
+
+func (s *secret) place() place { return place{s.Account, s.Region} }
+
+// complete makes what the state file does not keep.
+func (s *secret) complete() error {
+	if s.Account == "" { // written before there were several
+		s.Account = accountOf(s.ARN)
+	}
+	if s.Policy == "" {
+		return nil
+	}
+	var err error
+	s.policy, err = iampolicy.Parse(s.Policy, conditionKeys)
+	return err
 }
 
 func (s *secret) gone(now time.Time) bool {
@@ -113,7 +140,7 @@ func (s *secret) version(id string) *version {
 }
 
 func (s *secret) add(id string, v *value, now time.Time) *version {
-	added := &version{Seq: s.NextSeq, ID: id, Created: now, value: v}
+	added := &version{Seq: s.NextSeq, ID: id, Created: now, KmsKeyId: s.KmsKeyId, value: v}
 	s.NextSeq++
 	s.Versions = append(s.Versions, added)
 	return added
@@ -165,10 +192,12 @@ const suffixAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123
 
 // newARN makes the ARN of a new secret: six random characters keep a secret that is created
 // again under an old name from inheriting the access of the old one.
-func newARN(region, account, name string) string {
+func newARN(where place, name string) string {
 	return fmt.Sprintf("arn:%s:secretsmanager:%s:%s:secret:%s-%s",
-		partition(region), region, account, name, randomFrom(suffixAlphabet, 6))
+		partition(where.region), where.region, where.account, name, randomFrom(suffixAlphabet, 6))
 }
+
+func accountOf(arn string) string { return strings.SplitN(arn, ":", 6)[4] }
 
 func partition(region string) string {
 	switch {
@@ -180,35 +209,42 @@ func partition(region string) string {
 	return "aws"
 }
 
-var (
-	arnForm    = regexp.MustCompile(`^arn:aws[a-z-]*:secretsmanager:([a-z0-9-]+):[0-9]{12}:secret:(.+)$`)
-	suffixForm = regexp.MustCompile(`^(.+)-[A-Za-z0-9]{6}$`)
-)
-
 // splitID reads a SecretId: a name, an ARN, or an ARN without its random suffix. It returns
-// the Region and the name to look for and, for an ARN, what hasARN must confirm.
+// where to look for which name and, for an ARN, what hasARN must confirm.
 //
 // The last seven characters of an ARN, if they have the form of a suffix, are taken for it:
 // a partial ARN of a secret whose own name ends like that finds nothing, as on AWS
 // (https://docs.aws.amazon.com/secretsmanager/latest/userguide/troubleshoot.html#ARN_secretnamehyphen).
 // An ARN of another Region finds nothing either.
-func splitID(region, id string) (in, name, arn string) {
-	m := arnForm.FindStringSubmatch(id)
-	if m == nil {
-		return region, id, ""
+func splitID(from place, id string) (where place, name, arn string) {
+	part := strings.SplitN(id, ":", 7)
+	if len(part) < 7 || part[0] != "arn" || part[2] != "secretsmanager" || part[5] != "secret" {
+		return from, id, ""
 	}
-	if region != "" && m[1] != region {
-		return region, "", id
+	where, name = place{part[4], part[3]}, part[6]
+	if where.region != from.region {
+		return from, "", id
 	}
-	if n := suffixForm.FindStringSubmatch(m[2]); n != nil {
-		return m[1], n[1], id
+	if n := len(name) - suffixLength; n > 0 && isSuffix(name[n:]) {
+		name = name[:n]
 	}
-	return m[1], m[2], id
+	return where, name, id
+}
+
+const suffixLength = len("-AbCdEf")
+
+func isSuffix(s string) bool {
+	for i := 1; i < len(s); i++ {
+		if !strings.Contains(suffixAlphabet, s[i:i+1]) {
+			return false
+		}
+	}
+	return s[0] == '-'
 }
 
 // hasARN says whether this is the secret's ARN, complete or without its random suffix.
 func (s *secret) hasARN(arn string) bool {
-	return s.ARN == arn || s.ARN[:len(s.ARN)-len("-AbCdEf")] == arn
+	return s.ARN == arn || s.ARN[:len(s.ARN)-suffixLength] == arn
 }
 
 func randomFrom(alphabet string, n int) string {
@@ -229,5 +265,12 @@ func newUUID() string {
 	var b [16]byte
 	rand.Read(b[:])
 	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+	text := make([]byte, 0, 36)
+	for i, part := range [][]byte{b[:4], b[4:6], b[6:8], b[8:10], b[10:]} {
+		if i > 0 {
+			text = append(text, '-')
+		}
+		text = hex.AppendEncode(text, part)
+	}
+	return string(text)
 }

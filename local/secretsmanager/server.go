@@ -38,11 +38,30 @@ type Options struct {
 	// succeeded. Both outcomes are seen on AWS, so a function must be right under both.
 	KeepPendingLabel bool
 
+	// Callers are who calls, by access key id: their accounts, what policies know of them,
+	// and the keys that they sign with. Any other access key belongs to Account, and to no
+	// one that a policy could bind. See [Caller].
+	Callers map[string]Caller
+
+	// Keys are the KMS keys that exist, by ARN, id or alias; nil: whichever is well formed.
+	Keys []string
+
+	// ReplicationDelay is how long a change of a primary secret takes to reach its replicas,
+	// by the server's clock; what is under way arrives when [Server.RunDue] is next called.
+	// Zero: at once, in one commit with the change.
+	ReplicationDelay time.Duration
+
 	OnCall     func(Call)          // after each API call, before its reply is sent; may be called concurrently
 	OnRotation func(RotationEvent) // at each turn of a rotation, in order for one secret; may be called concurrently
+	OnSecret   func(SecretEvent)   // what the service does to secrets by itself; may be called concurrently
 
 	// Fault makes the n-th call of an operation (counted from 1) fail on purpose; nil: none do.
 	Fault func(operation string, n int) Fault
+
+	// Faults are failures on purpose by rule, after Fault; see [ParseFaults].
+	Faults []FaultRule
+
+	signed bool // a caller has a key
 }
 
 // Invoker runs Lambda functions. Implementations must be safe for concurrent use.
@@ -63,16 +82,13 @@ type Server struct {
 
 	writing sync.Mutex
 	mu      sync.RWMutex
-	regions map[string]map[string]*secret // region → name → secret
+	shelves map[place]*shelf
 
 	rotations rotations
-	faults    faultCount
+	faults    faults
 }
 
-var (
-	accountForm = regexp.MustCompile(`^[0-9]{12}$`)
-	regionForm  = regexp.MustCompile(`^[a-z0-9-]{1,32}$`)
-)
+var accountForm = regexp.MustCompile(`^[0-9]{12}$`)
 
 // ErrClosed is the end of a rotation, or of a wait for it, that Close cut short. With a
 // state directory the rotation is taken up again, with the same token, by the next server.
@@ -98,12 +114,19 @@ func New(o Options) (*Server, error) {
 	switch {
 	case !accountForm.MatchString(o.Account):
 		return nil, fmt.Errorf("local Secrets Manager: account %q is not an AWS account id: give twelve digits", o.Account)
-	case !regionForm.MatchString(o.Region):
+	case !validRegion(o.Region):
 		return nil, fmt.Errorf("local Secrets Manager: %q is not the name of a Region: give one such as us-east-1", o.Region)
 	case o.Attempts < 1:
 		return nil, fmt.Errorf("local Secrets Manager: %d attempts of a rotation are none: give 1 or more", o.Attempts)
 	}
-	s := &Server{opt: o, regions: map[string]map[string]*secret{}}
+	if err := o.completeCallers(); err != nil {
+		return nil, err
+	}
+	if err := checkFaults(o.Faults); err != nil {
+		return nil, fmt.Errorf("local Secrets Manager: %w", err)
+	}
+	s := &Server{opt: o, shelves: map[place]*shelf{}}
+	s.faults.rules = o.Faults
 	s.rotations.init()
 	if o.StateDir == "" {
 		return s, nil
@@ -114,7 +137,7 @@ func New(o Options) (*Server, error) {
 	}
 	s.disk = d
 	for _, sec := range secrets {
-		s.publish(sec)
+		s.publish(change{next: sec})
 	}
 	return s, nil
 }
@@ -133,81 +156,130 @@ func (s *Server) Close() error {
 
 var _ http.Handler = (*Server)(nil)
 
-// lookup finds a secret that exists at this moment; one whose recovery window has passed
-// does not, even if no one has swept it yet.
-func (s *Server) lookup(region, id string) (*secret, error) {
+// at finds a secret that exists at this moment; one whose recovery window has passed does
+// not, even if no one has swept it yet.
+func (s *Server) at(where place, name string) *secret {
+	sec := s.kept(where, name)
+	if sec == nil || sec.gone(s.opt.Now()) {
+		return nil
+	}
+	return sec
+}
+
+// kept is at, for a secret whether it still exists or not.
+func (s *Server) kept(where place, name string) *secret {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	region, name, arn := splitID(region, id)
-	sec := s.regions[region][name]
-	if sec == nil || (arn != "" && !sec.hasARN(arn)) || sec.gone(s.opt.Now()) {
+	if shelf := s.shelves[where]; shelf != nil {
+		return shelf.byName[name]
+	}
+	return nil
+}
+
+// find finds a secret by any of its ids, for someone who is at a place.
+func (s *Server) find(from place, id string) (*secret, error) {
+	where, name, arn := splitID(from, id)
+	sec := s.at(where, name)
+	if sec == nil || (arn != "" && !sec.hasARN(arn)) {
 		return nil, errNotFound()
 	}
 	return sec, nil
 }
 
+// lookup is find for a caller, who must be allowed to do with the secret what they ask for.
+func (s *Server) lookup(c *caller, id string) (*secret, error) {
+	sec, err := s.find(c.place, id)
+	if err != nil {
+		return nil, c.mayKnow(id, err)
+	}
+	c.secret = sec
+	return sec, s.authorize(c, id, sec)
+}
+
 // errUnchanged tells change that there is nothing to write.
 var errUnchanged = errors.New("nothing to change")
 
-// change applies edit to a copy of a secret, commits the copy, then publishes it. If edit or
-// the commit fails, nothing has happened.
-func (s *Server) change(region, id string, edit func(*secret) error) (*secret, error) {
+// change applies edit to a copy of a secret, commits the copy with what follows from it in
+// other Regions, then publishes all. If edit or the commit fails, nothing has happened.
+func (s *Server) change(c *caller, id string, edit func(*secret) error) (*secret, error) {
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	return s.changeLocked(region, id, edit)
+	return s.changeLocked(c, id, edit)
 }
 
-func (s *Server) changeLocked(region, id string, edit func(*secret) error) (*secret, error) {
-	old, err := s.lookup(region, id)
+func (s *Server) changeLocked(c *caller, id string, edit func(*secret) error) (*secret, error) {
+	old, err := s.lookup(c, id)
 	if err != nil {
 		return nil, err
 	}
+	if err := old.mayChange(); err != nil {
+		return nil, err
+	}
+	return s.edit(old, edit)
+}
+
+// edit is the heart of change, for the service itself. The caller holds writing.
+func (s *Server) edit(old *secret, edit func(*secret) error) (*secret, error) {
 	next := old.clone()
 	if err := edit(next); errors.Is(err, errUnchanged) {
 		return old, nil
 	} else if err != nil {
 		return nil, err
 	}
-	return next, s.replace(old, next)
+	return next, s.commit(append(s.spread(next), change{old, next})...)
 }
 
-// replace commits and publishes next in place of old; either may be nil. The caller holds writing.
-func (s *Server) replace(old, next *secret) error {
+// revise is edit for a secret that may have changed, or ended, since the caller saw it.
+func (s *Server) revise(seen *secret, edit func(*secret) error) (*secret, error) {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	return s.reviseLocked(seen, edit)
+}
+
+func (s *Server) reviseLocked(seen *secret, edit func(*secret) error) (*secret, error) {
+	old := s.at(seen.place(), seen.Name)
+	if old == nil || old.ARN != seen.ARN {
+		return nil, errNotFound()
+	}
+	return s.edit(old, edit)
+}
+
+// change is one step of a commit: next in the place of old. Either may be nil.
+type change struct{ old, next *secret }
+
+// commit writes changes down, all or none, and publishes them. The caller holds writing.
+func (s *Server) commit(changes ...change) error {
 	if s.disk != nil {
-		if err := s.disk.save(old, next); err != nil {
+		if err := s.disk.save(changes); err != nil {
 			return err
 		}
 	}
-	if next != nil {
-		s.publish(next)
-		return nil
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.regions[old.Region], old.Name)
-	s.rotations.forget(old.ARN)
+	s.publish(changes...)
 	return nil
 }
 
-func (s *Server) publish(sec *secret) {
+func (s *Server) publish(changes ...change) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.regions[sec.Region] == nil {
-		s.regions[sec.Region] = map[string]*secret{}
+	for _, c := range changes {
+		at := cmp.Or(c.next, c.old).place()
+		if s.shelves[at] == nil {
+			s.shelves[at] = newShelf()
+		}
+		s.shelves[at].replace(c.old, c.next)
+		if c.old != nil && (c.next == nil || c.next.ARN != c.old.ARN) {
+			s.rotations.forget(c.old.ARN)
+		}
 	}
-	s.regions[sec.Region][sec.Name] = sec
 }
 
-// all returns the secrets of a Region, or of every Region for "", in no order.
-func (s *Server) all(region string) []*secret {
+// all returns every secret, in no order.
+func (s *Server) all() []*secret {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	var list []*secret
-	for name, secrets := range s.regions {
-		if region != "" && region != name {
-			continue
-		}
-		for _, sec := range secrets {
+	for _, shelf := range s.shelves {
+		for _, sec := range shelf.byName {
 			list = append(list, sec)
 		}
 	}

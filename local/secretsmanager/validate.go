@@ -2,7 +2,6 @@ package secretsmanager
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -14,7 +13,16 @@ import (
 // maxValue is the size of the largest secret value, in bytes.
 const maxValue = 65536
 
-var nameForm = regexp.MustCompile(`^[A-Za-z0-9/_+=.@!-]+$`)
+// validName says whether a name is of the form [A-Za-z0-9/_+=.@!-]+.
+func validName(name string) bool {
+	for i := range len(name) {
+		c := name[i]
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && strings.IndexByte("/_+=.@!-", c) < 0 {
+			return false
+		}
+	}
+	return name != ""
+}
 
 // length checks a string; what is in it is not quoted back.
 func length(member string, s *string, least, most int) error {
@@ -46,6 +54,17 @@ func missing(member string) error {
 	return violation("null", member, "Member must not be null")
 }
 
+// atLeastOne checks a required list.
+func atLeastOne[T any](member string, list []T) error {
+	switch {
+	case list == nil:
+		return missing(member)
+	case len(list) == 0:
+		return violation("'[]'", member, "Member must have length greater than or equal to 1")
+	}
+	return nil
+}
+
 // first returns the first error.
 func first(errs ...error) error {
 	for _, err := range errs {
@@ -64,7 +83,7 @@ func secretID(id *string) (string, error) {
 	if err := length("SecretId", id, 1, 2048); err != nil {
 		return "", err
 	}
-	if !strings.HasPrefix(*id, "arn:") && !nameForm.MatchString(*id) {
+	if !strings.HasPrefix(*id, "arn:") && !validName(*id) {
 		return "", errName()
 	}
 	return *id, nil

@@ -40,8 +40,8 @@ func (s *Server) putSecretValue(c *caller, in *putSecretValueInput) (*written, e
 		return nil, invalidRequest("You must provide either SecretString or SecretBinary.")
 	}
 	var ver *version
-	sec, err := s.change(c.region, id, func(sec *secret) error {
-		if err := sec.live(); err != nil {
+	sec, err := s.change(c, id, func(sec *secret) error {
+		if err := first(sec.live(), sec.readableBy(c)); err != nil {
 			return err
 		}
 		ver, err = sec.store(token, v, in.VersionStages, s.opt.Now())
@@ -59,6 +59,7 @@ type updateSecretInput struct {
 	Description        *string
 	SecretString       *string
 	SecretBinary       []byte
+	KmsKeyId           *string
 }
 
 func (s *Server) updateSecret(c *caller, in *updateSecretInput) (*written, error) {
@@ -70,28 +71,39 @@ func (s *Server) updateSecret(c *caller, in *updateSecretInput) (*written, error
 	if err != nil {
 		return nil, err
 	}
-	if err := length("Description", in.Description, 0, 2048); err != nil {
+	if err := first(length("Description", in.Description, 0, 2048), s.kmsKey(in.KmsKeyId, c.region)); err != nil {
 		return nil, err
 	}
 	v, err := secretValue(in.SecretString, in.SecretBinary)
 	if err != nil {
 		return nil, err
 	}
+	if v == nil && in.Description == nil && in.KmsKeyId != nil {
+		if sec, err := s.find(c.place, id); err == nil && sec.isReplica() {
+			return s.updateReplicaKey(c, id, *in.KmsKeyId)
+		}
+	}
 	out := &written{}
-	sec, err := s.change(c.region, id, func(sec *secret) error {
+	sec, err := s.change(c, id, func(sec *secret) error {
 		if err := sec.live(); err != nil {
 			return err
 		}
 		if in.Description != nil {
 			sec.Description = *in.Description
-			sec.Changed = s.opt.Now()
 		}
+		if in.KmsKeyId != nil {
+			sec.encryptWith(*in.KmsKeyId)
+		}
+		sec.Changed = s.opt.Now()
 		if v == nil {
 			return nil
 		}
+		if err := sec.readableBy(c); err != nil {
+			return err
+		}
 		out.VersionId = token
 		_, err := sec.store(token, v, nil, s.opt.Now())
-		if errors.Is(err, errUnchanged) && in.Description != nil {
+		if errors.Is(err, errUnchanged) && (in.Description != nil || in.KmsKeyId != nil) {
 			return nil
 		}
 		return err
@@ -101,6 +113,22 @@ func (s *Server) updateSecret(c *caller, in *updateSecretInput) (*written, error
 	}
 	out.ARN, out.Name = sec.ARN, sec.Name
 	return out, nil
+}
+
+// updateReplicaKey is the one update that a replica takes: it "can't be updated independently
+// from its primary secret, except for its encryption key"
+// (https://docs.aws.amazon.com/secretsmanager/latest/userguide/standalone-secret.html).
+func (s *Server) updateReplicaKey(c *caller, id, key string) (*written, error) {
+	sec, err := s.changeReplica(c, id, func(own, primary *secret) {
+		own.encryptWith(key)
+		if primary != nil {
+			primary.replicaIn(own.Region).KmsKeyId = key
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &written{ARN: sec.ARN, Name: sec.Name}, nil
 }
 
 type updateSecretVersionStageInput struct {
@@ -123,7 +151,7 @@ func (s *Server) updateSecretVersionStage(c *caller, in *updateSecretVersionStag
 		length("RemoveFromVersionId", in.RemoveFromVersionId, 32, 64)); err != nil {
 		return nil, err
 	}
-	sec, err := s.change(c.region, id, func(sec *secret) error {
+	sec, err := s.change(c, id, func(sec *secret) error {
 		if err := sec.live(); err != nil {
 			return err
 		}
@@ -157,7 +185,7 @@ func (s *Server) deleteSecret(c *caller, in *deleteSecretInput) (*deleteSecretOu
 		return nil, invalidParameter("You can't use ForceDeleteWithoutRecovery in conjunction with RecoveryWindowInDays.")
 	}
 	if force {
-		return s.forceDelete(c.region, id)
+		return s.forceDelete(c, id)
 	}
 	days := int64(30)
 	if in.RecoveryWindowInDays != nil {
@@ -166,8 +194,8 @@ func (s *Server) deleteSecret(c *caller, in *deleteSecretInput) (*deleteSecretOu
 	if days < 7 || days > 30 {
 		return nil, invalidParameter("The RecoveryWindowInDays value must be between 7 and 30 days (inclusive).")
 	}
-	sec, err := s.change(c.region, id, func(sec *secret) error {
-		if err := sec.live(); err != nil {
+	sec, err := s.change(c, id, func(sec *secret) error {
+		if err := first(sec.live(), sec.mayEnd()); err != nil {
 			return err
 		}
 		sec.DeleteAt = s.opt.Now().Add(time.Duration(days) * 24 * time.Hour)
@@ -176,24 +204,35 @@ func (s *Server) deleteSecret(c *caller, in *deleteSecretInput) (*deleteSecretOu
 	if err != nil {
 		return nil, err
 	}
+	s.happened(SecretEvent{Kind: StartSecretVersionDelete, ARN: sec.ARN, Region: sec.Region})
 	return &deleteSecretOutput{ARN: sec.ARN, Name: sec.Name, DeletionDate: date(sec.DeleteAt)}, nil
 }
 
 // forceDelete ends a secret at once. It succeeds for one that does not exist, as documented:
 // https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DeleteSecret.html
-func (s *Server) forceDelete(region, id string) (*deleteSecretOutput, error) {
+func (s *Server) forceDelete(c *caller, id string) (*deleteSecretOutput, error) {
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	now := s.opt.Now()
-	sec, err := s.lookup(region, id)
-	if err != nil {
-		_, name, arn := splitID(region, id)
+	sec, err := s.lookup(c, id)
+	if isNotFound(err) {
+		_, name, arn := splitID(c.place, id)
 		if arn == "" {
-			arn = newARN(region, s.opt.Account, name)
+			arn = newARN(c.place, name)
 		}
 		return &deleteSecretOutput{ARN: arn, Name: name, DeletionDate: date(now)}, nil
 	}
-	return &deleteSecretOutput{ARN: sec.ARN, Name: sec.Name, DeletionDate: date(now)}, s.replace(sec, nil)
+	if err != nil {
+		return nil, err
+	}
+	if err := first(sec.mayChange(), sec.mayEnd()); err != nil {
+		return nil, err
+	}
+	if err := s.commit(change{sec, nil}); err != nil {
+		return nil, err
+	}
+	s.happened(SecretEvent{Kind: EndSecretVersionDelete, ARN: sec.ARN, Region: sec.Region})
+	return &deleteSecretOutput{ARN: sec.ARN, Name: sec.Name, DeletionDate: date(now)}, nil
 }
 
 type onlySecretID struct {
@@ -205,15 +244,19 @@ func (s *Server) restoreSecret(c *caller, in *onlySecretID) (*written, error) {
 	if err != nil {
 		return nil, err
 	}
-	sec, err := s.change(c.region, id, func(sec *secret) error {
+	restored := false
+	sec, err := s.change(c, id, func(sec *secret) error {
 		if !sec.deleted() {
 			return errUnchanged
 		}
-		sec.DeleteAt = time.Time{}
+		sec.DeleteAt, restored = time.Time{}, true
 		return nil
 	})
 	if err != nil {
 		return nil, err
+	}
+	if restored {
+		s.happened(SecretEvent{Kind: CancelSecretVersionDelete, ARN: sec.ARN, Region: sec.Region})
 	}
 	return &written{ARN: sec.ARN, Name: sec.Name}, nil
 }
@@ -255,13 +298,19 @@ func (s *Server) retag(c *caller, named *string, edit func([]tag) ([]tag, error)
 	if err != nil {
 		return err
 	}
-	_, err = s.change(c.region, id, func(sec *secret) error {
+	_, err = s.change(c, id, func(sec *secret) error {
 		if err := sec.live(); err != nil {
 			return err
 		}
 		tags, err := edit(sec.Tags)
+		if err != nil {
+			return err
+		}
 		sec.Tags, sec.Changed = tags, s.opt.Now()
-		return err
+		// "If the completion of this operation would result in you losing your permissions for
+		// this secret, then Secrets Manager blocks the operation and returns an Access Denied
+		// error": https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_TagResource.html
+		return s.authorize(c, id, sec)
 	})
 	return err
 }
