@@ -54,6 +54,7 @@ type Options struct {
 	OnCall     func(Call)          // after each API call, before its reply is sent; may be called concurrently
 	OnRotation func(RotationEvent) // at each turn of a rotation, in order for one secret; may be called concurrently
 	OnSecret   func(SecretEvent)   // what the service does to secrets by itself; may be called concurrently
+	OnLabels   func(LabelEvent)    // each write that moved labels, after its commit; must not call the Server
 
 	// Fault makes the n-th call of an operation (counted from 1) fail on purpose; nil: none do.
 	Fault func(operation string, n int) Fault
@@ -255,6 +256,7 @@ func (s *Server) commit(changes ...change) error {
 		}
 	}
 	s.publish(changes...)
+	s.labelled(changes)
 	return nil
 }
 
