@@ -24,13 +24,36 @@ type Driver interface {
 
 // Session is one login.
 type Session interface {
-	// SetPassword gives the session's own user a new password. It is idempotent,
-	// and nothing that the server logs can hold the password.
+	// SetPassword gives the session's own user a new password, and ends every
+	// other that the user has and may end. It is idempotent, and nothing that the
+	// server logs can hold the password.
 	SetPassword(ctx context.Context, password rotation.Value) error
 	// Ping proves that the session can run a statement.
 	Ping(ctx context.Context) error
 	Close() error
 }
+
+// DualSession is a [Session] of a server where a user can have two passwords.
+type DualSession interface {
+	Session
+	// AddPassword gives the session's own user a new password and keeps the one
+	// of the login. Afterwards these two are valid and no other; on the way, each
+	// of them that was valid is so at every moment, whatever happens and however
+	// often it runs, twice at once included. As with SetPassword, nothing that the
+	// server logs can hold a password. A *OnePasswordError says that this account
+	// cannot keep two, and that nothing was changed.
+	AddPassword(ctx context.Context, password rotation.Value) error
+}
+
+// OnePasswordError is why an account cannot have two passwords.
+type OnePasswordError struct {
+	Reason string // "X is not granted to …"
+	Remedy string // what an administrator can run
+	Kind   error  // rotation.ErrDenied or rotation.ErrConfig
+}
+
+func (e *OnePasswordError) Error() string { return e.Reason + ": " + e.Kind.Error() }
+func (e *OnePasswordError) Unwrap() error { return e.Kind }
 
 // Login says where to log in, and as whom.
 type Login struct {
@@ -49,5 +72,6 @@ type Rules struct {
 	DefaultDatabase string
 	MaxUsername     int // in the server's unit, see UsernameLength
 	UsernameLength  func(string) int
-	MaxPassword     int // of a new password, in bytes
+	MaxPassword     int  // of a new password, in bytes
+	Dual            bool // its sessions are DualSessions
 }

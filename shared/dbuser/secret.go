@@ -19,13 +19,15 @@ import (
 //	port, dbname                       optional; the engine's default
 //	ssl                                optional; true (the default), or false where the deployment allows it
 //	tlsServerName                      optional; the name in the server's certificate, if it is not the host
+//	strategy                           optional; "single" or "dual"; the best that server and account allow
 //
 // https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_secret_json_structure.html
 type Secret struct {
 	Login
-	Engine string
-	driver Driver
-	doc    rotation.Document
+	Engine   string
+	Strategy Strategy // "": the best that server and account allow
+	driver   Driver
+	doc      rotation.Document
 }
 
 // parse reads the secret of one version, called by its staging label in errors.
@@ -60,6 +62,7 @@ func (e *Engine) parse(v rotation.Value, label string) (Secret, error) {
 		s.ServerName = s.Host
 	}
 	s.Plaintext = !p.ssl()
+	s.Strategy = p.strategy(s.Engine, rules)
 	p.check(s, rules)
 	if p.err == nil && s.Plaintext && !e.plaintextAllowed(s.Host) {
 		p.fail("ssl", "is false, and the function does not allow plaintext to "+clip(s.Host),
@@ -173,6 +176,17 @@ func (p *parser) ssl() bool {
 		p.fail("ssl", "is neither true nor false", "true or false")
 	}
 	return true
+}
+
+func (p *parser) strategy(engine string, rules Rules) Strategy {
+	chosen := Strategy(p.text("strategy", false))
+	switch {
+	case chosen != "" && chosen != Single && chosen != Dual:
+		p.fail("strategy", fmt.Sprintf("is %q", clip(string(chosen))), "single or dual, or absent")
+	case chosen == Dual && !rules.Dual:
+		p.fail("strategy", "is dual, and "+engine+" keeps one password per user", "single or absent")
+	}
+	return chosen
 }
 
 // check refuses what the parts allow and the whole does not.

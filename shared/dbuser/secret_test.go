@@ -49,6 +49,7 @@ func TestSecret(t *testing.T) {
 		"plaintext":       {strings.Replace(good, "db.", "lab.", 1) + `,"ssl":false}`, Login{Host: "lab.example.com", Port: 5432, ServerName: "lab.example.com", Plaintext: true}},
 		"rooted name":     {strings.Replace(good, "db.example.com", "db.example.com.", 1) + `}`, Login{Host: "db.example.com", Port: 5432, ServerName: "db.example.com"}},
 		"IPv6":            {strings.Replace(good, "db.example.com", "2001:db8::1", 1) + `}`, Login{Host: "2001:db8::1", Port: 5432, ServerName: "2001:db8::1"}},
+		"strategy":        {good + `,"strategy":"single"}`, Login{Host: "db.example.com", Port: 5432, ServerName: "db.example.com"}},
 		"unknown keys":    {good + `,"team":{"a":[1]},"x":1e400}`, Login{Host: "db.example.com", Port: 5432, ServerName: "db.example.com"}},
 		"single label":    {strings.Replace(good, "db.example.com", "db", 1) + `}`, Login{Host: "db", Port: 5432, ServerName: "db"}},
 		"escaped strings": {`{"engine":"postgres","host":"db.example.com","username":"\u0061pp","password":"op\u0065n-sesame"}`, Login{Host: "db.example.com", Port: 5432, ServerName: "db.example.com"}},
@@ -100,6 +101,7 @@ func malformed() map[string]struct {
 		"port 0": {`"port":0`, `"port"`}, "port 65536": {`"port":"65536"`, `"port"`}, "port text": {`"port":"x"`, `"port"`}, "port object": {`"port":{}`, `"port"`}, "port fraction": {`"port":1.5`, `"port"`},
 		"ssl number": {`"ssl":1`, `"ssl"`}, "ssl text": {`"ssl":"maybe"`, `"ssl"`}, "ssl off, not allowed": {`"ssl":false`, `"ssl"`}, "ssl off as text": {`"ssl":"false"`, `"ssl"`},
 		"dbname number": {`"dbname":1`, `"dbname"`}, "alternating": {`"masterarn":"arn:aws:x"`, `"masterarn"`}, "tlsServerName": {`"tlsServerName":[]`, `"tlsServerName"`},
+		"strategy unknown": {`"strategy":"duel"`, `"strategy"`}, "strategy number": {`"strategy":2`, `"strategy"`}, "dual where there is none": {`"strategy":"dual"`, `"strategy"`},
 		"key twice": {`"x":1,"x":2`, `"x"`},
 	} {
 		key, _, _ := strings.Cut(strings.TrimPrefix(c[0], `"`), `"`)

@@ -1,11 +1,9 @@
 package dbusertest
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -26,6 +24,7 @@ func Exercise(t *testing.T, target Target) {
 	if testing.Short() {
 		t.Skip("needs a database server")
 	}
+	target.shared = databasetest.Start(t, database.Options{Engine: target.Server, Version: target.Version, LogStatements: true})
 	for _, c := range []struct {
 		name string
 		test func(*testing.T, Target)
@@ -56,8 +55,6 @@ func Exercise(t *testing.T, target Target) {
 
 func healthyRotation(t *testing.T, target Target) {
 	b := sharedBench(t, target, "healthy", "Old-Password-of-healthy")
-	var out bytes.Buffer
-	b.machine.Log = slog.New(slog.NewJSONHandler(&out, nil))
 	for range 3 {
 		if err := b.Rotate(t); err != nil {
 			t.Fatal(err)
@@ -70,8 +67,10 @@ func healthyRotation(t *testing.T, target Target) {
 	if n := len(b.store.Calls()); n != 24 {
 		t.Errorf("%d calls in 3 rotations, want 24", n)
 	}
+	if n := strings.Count(b.Logs(), `"strategy":"`+string(target.strategy())+`"`); n != 3 {
+		t.Errorf("%d lines name the strategy %s, want 3:\n%s", n, target.strategy(), b.Logs())
+	}
 	b.MustNotBeLogged(t)
-	noPasswordIn(t, "the function's log", out.String(), "Old-Password-of-healthy", b.password(t, rotation.Current), b.password(t, rotation.Previous))
 }
 
 func everyStepTwice(t *testing.T, target Target) {
@@ -107,10 +106,13 @@ func crashMatrix(t *testing.T, target Target) {
 		effects = append(effects, effect{name, store, n})
 	}
 	for n, name := range server(healthy).Effects() {
+		if name == "AddPassword" && !target.Dual {
+			continue // it had no effect
+		}
 		effects = append(effects, effect{name, server, n})
 	}
-	if len(effects) != 3 {
-		t.Fatalf("%d side effects in a healthy rotation, want 3: Put, SetPassword, Promote", len(effects))
+	if len(effects) < 3 {
+		t.Fatalf("%d side effects in a healthy rotation, want at least Put, a password, Promote", len(effects))
 	}
 	for e, effect := range effects {
 		for _, fate := range rotationtest.Faults {
@@ -230,7 +232,7 @@ func oddNewPasswords(t *testing.T, target Target) {
 				t.Fatal(err)
 			}
 			b.MustBeConsistent(t)
-			if b.password(t, rotation.Current) != password {
+			if b.Password(t, rotation.Current) != password {
 				t.Error("the pending value was replaced")
 			}
 		})
@@ -248,7 +250,7 @@ func longestPassword(t *testing.T, target Target) {
 		}
 		b.MustBeConsistent(t)
 	}
-	if n := len(b.password(t, rotation.Current)); n != most {
+	if n := len(b.Password(t, rotation.Current)); n != most {
 		t.Errorf("the password has %d characters, want %d", n, most)
 	}
 	engine.Policy = policy(t, map[string]string{"PASSWORD_LENGTH": fmt.Sprint(most + 1)})

@@ -3,10 +3,12 @@
 package dbusertest
 
 import (
+	"bytes"
 	"context"
 	"crypto/x509"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"maps"
 	"strings"
 	"sync"
@@ -14,7 +16,6 @@ import (
 	"time"
 
 	"github.com/rekey-aws/rekey/local/database"
-	"github.com/rekey-aws/rekey/local/database/databasetest"
 	"github.com/rekey-aws/rekey/shared/dbuser"
 	"github.com/rekey-aws/rekey/shared/rotation"
 	"github.com/rekey-aws/rekey/shared/rotation/rotationtest"
@@ -32,8 +33,20 @@ type Target struct {
 	// CreateUser are the statements that make a user with a password, both
 	// already quoted as literals or identifiers by Quote.
 	CreateUser func(user, password string) []string
+	// Dual: the users that CreateUser makes may keep their old password.
+	Dual bool
 	// ChangePassword changes it behind the secret's back.
 	ChangePassword func(user, password string) string
+
+	shared *database.Server // of all tests of one Exercise
+}
+
+// strategy is the best that the users are allowed.
+func (t Target) strategy() dbuser.Strategy {
+	if t.Dual {
+		return dbuser.Dual
+	}
+	return dbuser.Single
 }
 
 // Bench is one user on one server, its secret, and the machine that rotates it.
@@ -44,12 +57,33 @@ type Bench struct {
 	store    *rotationtest.Store
 	machine  *rotation.Machine
 	driver   *counted
+	seen     []string // the passwords that were current
+	logs     *logs
 }
 
-// sharedBench is NewBench on the server that all tests share.
+// logs are what the machine logged.
+type logs struct {
+	mu  sync.Mutex
+	all bytes.Buffer
+}
+
+func (l *logs) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.all.Write(p)
+}
+
+// Logs is what the machine has logged.
+func (b *Bench) Logs() string {
+	b.logs.mu.Lock()
+	defer b.logs.mu.Unlock()
+	return b.logs.all.String()
+}
+
+// sharedBench is NewBench on the server that the tests of an Exercise share.
 func sharedBench(t *testing.T, target Target, user, password string, extra ...map[string]any) *Bench {
 	t.Helper()
-	return NewBench(t, target, databasetest.Shared(t, target.Server, target.Version), user, password, extra...)
+	return NewBench(t, target, target.shared, user, password, extra...)
 }
 
 // NewBench makes a user with a password on a server, and its secret. Extra keys
@@ -60,13 +94,25 @@ func NewBench(t *testing.T, target Target, server *database.Server, user, passwo
 		t.Fatalf("creating the user: %v", err)
 	}
 	secret := secretOf(target, server, user, password, extra...)
-	b := &Bench{original: secret, target: target, server: server, store: rotationtest.NewStore(t, secret)}
+	b := &Bench{original: secret, seen: []string{password}, target: target, server: server, store: rotationtest.NewStore(t, secret), logs: &logs{}}
 	b.driver = &counted{Driver: target.Driver(Roots(server))}
-	b.machine = &rotation.Machine{Store: b.store, Engine: &dbuser.Engine{
+	b.machine = &rotation.Machine{Store: b.store, Log: slog.New(slog.NewJSONHandler(b.logs, nil)), Engine: &dbuser.Engine{
 		Drivers: map[string]dbuser.Driver{target.Engine: b.driver},
 		Policy:  policy(t, nil),
 	}}
 	return b
+}
+
+// With is the bench, as it stands, whose secret gets further keys and whose user
+// is of another target.
+func (b *Bench) With(t *testing.T, target Target, extra map[string]any) *Bench {
+	t.Helper()
+	next := *b
+	next.target = target
+	next.original = secretOf(target, b.server, field(t, b.original, "username"), b.Password(t, rotation.Current), extra)
+	id, _ := b.store.Labelled(rotation.Current)
+	b.store.Plant(id, next.original, rotation.Current)
+	return &next
 }
 
 // Roots is the authority of a server's certificate.
@@ -100,8 +146,8 @@ func secretOf(target Target, server *database.Server, user, password string, ext
 	return rotation.TextValue(string(raw))
 }
 
-// password of the version with a label.
-func (b *Bench) password(t *testing.T, label string) string {
+// Password of the version with a label.
+func (b *Bench) Password(t *testing.T, label string) string {
 	t.Helper()
 	_, v := b.store.Labelled(label)
 	return field(t, v, "password")
@@ -164,7 +210,8 @@ func (b *Bench) RotateTo(t *testing.T, password string) error {
 	return rotationtest.Run(t.Context(), b.machine, r)
 }
 
-// MustNotBeLogged searches the server's logs for every password of the secret.
+// MustNotBeLogged searches the server's logs and the machine's for every password
+// that the secret had.
 func (b *Bench) MustNotBeLogged(t *testing.T) {
 	t.Helper()
 	logs, err := b.server.Logs()
@@ -175,19 +222,27 @@ func (b *Bench) MustNotBeLogged(t *testing.T) {
 	if !strings.Contains(logs, user) {
 		t.Fatalf("the server's log does not speak of %q: it proves nothing", user)
 	}
-	noPasswordIn(t, "the server's log", logs, field(t, b.original, "password"), b.password(t, rotation.Current), b.password(t, rotation.Previous))
+	passwords := append([]string{b.Password(t, rotation.Current), b.Password(t, rotation.Previous)}, b.seen...)
+	noPasswordIn(t, "the server's log", logs, passwords...)
+	noPasswordIn(t, "the machine's log", b.Logs(), passwords...)
 }
 
-// MustBeConsistent asserts promise 1: AWSCURRENT logs in, AWSPREVIOUS does not,
-// and the rest of the secret is as it was.
+// MustBeConsistent asserts promise 1: AWSCURRENT logs in; AWSPREVIOUS does if the
+// strategy is dual, and only then; nothing older does; and the rest of the secret
+// is as it was.
 func (b *Bench) MustBeConsistent(t *testing.T) {
 	t.Helper()
 	if err := b.logsIn(t, rotation.Current); err != nil {
 		t.Errorf("locked out: AWSCURRENT does not log in: %v", err)
 	}
-	if err := b.logsIn(t, rotation.Previous); err == nil {
+	switch err := b.logsIn(t, rotation.Previous); {
+	case b.target.Dual && err != nil:
+		t.Errorf("AWSPREVIOUS does not log in: %v", err)
+	case !b.target.Dual && err == nil:
 		t.Error("the old password still logs in")
 	}
+	b.mustHaveEnded(t, b.seen...)
+	b.seen = append(b.seen, b.Password(t, rotation.Current))
 	_, after := b.store.Labelled(rotation.Current)
 	var x, y map[string]json.RawMessage
 	if json.Unmarshal([]byte(b.original.Reveal()), &x) != nil || json.Unmarshal([]byte(after.Reveal()), &y) != nil {
@@ -196,6 +251,25 @@ func (b *Bench) MustBeConsistent(t *testing.T) {
 	for key, raw := range x {
 		if key != "password" && string(raw) != string(y[key]) {
 			t.Errorf("the key %q changed", key)
+		}
+	}
+}
+
+// mustHaveEnded asserts that passwords, unless they are current or previous, do
+// not log in.
+func (b *Bench) mustHaveEnded(t *testing.T, passwords ...string) {
+	t.Helper()
+	current, previous := b.Password(t, rotation.Current), b.Password(t, rotation.Previous)
+	login := b.loginOf(t, b.original)
+	for _, p := range passwords {
+		if p == current || p == previous {
+			continue
+		}
+		login.Password = rotation.TextValue(p)
+		session, err := b.driver.Driver.Login(t.Context(), login)
+		if err == nil {
+			_ = session.Close()
+			t.Error("a password from before AWSPREVIOUS still logs in")
 		}
 	}
 }
@@ -219,6 +293,9 @@ func (c *counted) Login(ctx context.Context, l dbuser.Login) (dbuser.Session, er
 		return nil, err
 	}
 	c.logins++
+	if dual, ok := s.(dbuser.DualSession); ok {
+		return &countedDual{countedSession{Session: s, faults: &c.faults}, dual}, nil
+	}
 	return &countedSession{Session: s, faults: &c.faults}, nil
 }
 
@@ -229,6 +306,15 @@ type countedSession struct {
 
 func (s *countedSession) SetPassword(ctx context.Context, password rotation.Value) error {
 	return s.faults.Do("SetPassword", func() error { return s.Session.SetPassword(ctx, password) })
+}
+
+type countedDual struct {
+	countedSession
+	dual dbuser.DualSession
+}
+
+func (s *countedDual) AddPassword(ctx context.Context, password rotation.Value) error {
+	return s.faults.Do("AddPassword", func() error { return s.dual.AddPassword(ctx, password) })
 }
 
 // noPasswordIn searches a text for passwords, in every form that a log may give
