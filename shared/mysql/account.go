@@ -18,44 +18,64 @@ func mysqlPlugin(definition string) (string, error) {
 	return plugin, nil
 }
 
-// mariadbPlugin reads the plugin whose password SET PASSWORD changes: the only
-// one that holds a password. With two, the other's old password would live on.
-func mariadbPlugin(definition string) (string, error) {
+// alternative is one of the methods that a MariaDB account authenticates by.
+type alternative struct {
+	plugin   string
+	verifier string // "" if it has none
+	text     string // as CREATE USER has it
+}
+
+// mariadbAlternatives reads the methods of an account, in their order.
+func mariadbAlternatives(definition string) ([]alternative, error) {
 	rest := afterName(definition)
-	if strings.HasPrefix(rest, "IDENTIFIED BY PASSWORD ") {
-		return "mysql_native_password", nil
+	if quoted, ok := strings.CutPrefix(rest, "IDENTIFIED BY PASSWORD "); ok {
+		verifier, _, ok := cutQuoted(quoted)
+		if !ok {
+			return nil, errDefinition()
+		}
+		return []alternative{{plugin: nativePlugin, verifier: verifier}}, nil
 	}
 	rest, ok := strings.CutPrefix(rest, "IDENTIFIED VIA ")
 	if !ok {
-		return "", errDefinition()
+		return nil, errDefinition()
 	}
-	var all, passwords []string
+	var all []alternative
 	for more := true; more; {
-		var plugin string
-		plugin, rest, _ = strings.Cut(rest, " ")
-		if plugin == "" {
-			return "", errDefinition()
+		var a alternative
+		a.plugin, rest, _ = strings.Cut(rest, " ")
+		if a.plugin == "" {
+			return nil, errDefinition()
 		}
-		all = append(all, plugin)
-		if plugin != "unix_socket" {
-			passwords = append(passwords, plugin)
-		}
-		if verifier, using := strings.CutPrefix(rest, "USING "); using {
-			if _, rest, ok = cutQuoted(verifier); !ok {
-				return "", errDefinition()
+		a.text = a.plugin
+		if using, found := strings.CutPrefix(rest, "USING "); found {
+			if a.verifier, rest, ok = cutQuoted(using); !ok {
+				return nil, errDefinition()
 			}
+			a.text += " USING '" + a.verifier + "'"
 			rest = strings.TrimPrefix(rest, " ")
 		}
+		all = append(all, a)
 		rest, more = strings.CutPrefix(rest, "OR ")
 	}
-	switch len(passwords) {
-	case 1:
-		return passwords[0], nil
-	case 0:
-		return "", errPlugin(strings.Join(all, " or "))
+	return all, nil
+}
+
+// accountName is `name`@`host` as a definition has it: quoted, ready for a
+// statement.
+func accountName(definition string) string {
+	start := strings.TrimPrefix(definition, "CREATE USER ")
+	_, rest, _ := cutQuoted(start)
+	_, rest, ok := cutQuoted(strings.TrimPrefix(rest, "@"))
+	if !ok {
+		return ""
 	}
-	return "", rotation.WithHint(fmt.Errorf("reading the account: it has %d passwords (%s): %w", len(passwords), strings.Join(all, " or "), rotation.ErrConfig),
-		"Keep one authentication method that has a password: ALTER USER … IDENTIFIED VIA ….")
+	return start[:len(start)-len(rest)]
+}
+
+// quoteAccount is the name of an account for a statement.
+func quoteAccount(user, host string) string {
+	double := strings.NewReplacer("`", "``")
+	return "`" + double.Replace(user) + "`@`" + double.Replace(host) + "`"
 }
 
 // afterName is the definition without "CREATE USER `name`@`host` ", or "" if it
@@ -90,6 +110,14 @@ func cutQuoted(s string) (text, rest string, ok bool) {
 	}
 	return "", s, false
 }
+
+// The plugins whose passwords are rotated here.
+const (
+	cachingSHA2Plugin = "caching_sha2_password"
+	nativePlugin      = "mysql_native_password"
+	sha256Plugin      = "sha256_password"
+	ed25519Plugin     = "ed25519"
+)
 
 func errPlugin(plugin string) error {
 	return rotation.WithHint(fmt.Errorf("reading the account: it authenticates by %s, which has no password that could be rotated here: %w", plugin, rotation.ErrConfig),

@@ -18,9 +18,16 @@ import (
 // https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html
 // https://mariadb.com/kb/en/mariadb-error-code-reference/
 func translate(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
 	if errors.Is(err, mysql.ErrNoTLS) {
 		return rotation.WithHint(fmt.Errorf("the server does not offer TLS: %w", rotation.ErrTLS),
 			`Turn TLS on in the server. Plaintext needs "ssl": false in the secret and the host in the function's ALLOW_PLAINTEXT_HOSTS.`)
+	}
+	if errors.Is(err, errPasswordInPlaintext) {
+		return rotation.WithHint(fmt.Errorf("setting the password: the account may not set a verifier, and without TLS a password is not sent: %w", rotation.ErrDenied),
+			"Turn TLS on, or grant CREATE USER to the account.")
 	}
 	var server *mysql.MySQLError
 	if !errors.As(err, &server) {
@@ -67,6 +74,10 @@ func translateOwn(ctx context.Context, err error) error {
 	return fmt.Errorf("the MySQL driver failed in an unknown way (%T): %w", err, rotation.ErrVendor)
 }
 
+// errPasswordInPlaintext is that a statement would carry a password, and the
+// connection has no TLS.
+var errPasswordInPlaintext = errors.New("a password over plaintext")
+
 func errReadOnly() error {
 	return rotation.WithHint(fmt.Errorf("the server is read-only, a replica: %w", rotation.ErrConfig),
 		`Put the writer's endpoint into "host" of the secret.`)
@@ -79,6 +90,17 @@ func needsCreateUser(err error) bool { return number(err) == 1227 }
 // needsCurrentPassword is the demand of PASSWORD REQUIRE CURRENT
 // (ER_MISSING_CURRENT_PASSWORD).
 func needsCurrentPassword(err error) bool { return number(err) == 3892 }
+
+// unseen is the refusal to read the table of accounts, or its absence
+// (ER_BAD_FIELD_ERROR, ER_TABLEACCESS_DENIED_ERROR, ER_COLUMNACCESS_DENIED_ERROR,
+// ER_NO_SUCH_TABLE, and the database's).
+func unseen(err error) bool {
+	switch number(err) {
+	case 1044, 1054, 1142, 1143, 1146, 1227:
+		return true
+	}
+	return false
+}
 
 func number(err error) uint16 {
 	var server *mysql.MySQLError

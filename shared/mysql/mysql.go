@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/x509"
 	"database/sql"
-	"fmt"
 	"net"
 	"strconv"
 	"strings"
@@ -38,6 +37,7 @@ func (d Driver) Rules() dbuser.Rules {
 		MaxUsername:    32,
 		UsernameLength: utf8.RuneCountInString,
 		MaxPassword:    128, // well under the servers' 255, and what poolers and clients take
+		Dual:           true,
 	}
 	if d.MariaDB {
 		r.MaxUsername = 80
@@ -77,6 +77,8 @@ func (silent) Print(...any) {}
 type session struct {
 	db    *sql.DB
 	login dbuser.Login
+	// one is why the account has one password, once AddPassword has found out.
+	one *dbuser.OnePasswordError
 }
 
 func (s *session) Close() error { return s.db.Close() }
@@ -90,8 +92,17 @@ func (s *session) Ping(ctx context.Context) error {
 }
 
 // SetPassword changes the password of the account that the server took the
-// login for, keeping its authentication plugin.
+// login for, keeping its authentication plugin, and ends the others it has.
 func (s *session) SetPassword(ctx context.Context, password rotation.Value) error {
+	return s.change(ctx, password.Reveal(), false)
+}
+
+// AddPassword is SetPassword, but the password of the login stays valid too.
+func (s *session) AddPassword(ctx context.Context, password rotation.Value) error {
+	return s.change(ctx, password.Reveal(), true)
+}
+
+func (s *session) change(ctx context.Context, password string, keep bool) error {
 	settings, err := s.settings(ctx)
 	if err != nil {
 		return translate(ctx, err)
@@ -99,14 +110,14 @@ func (s *session) SetPassword(ctx context.Context, password rotation.Value) erro
 	if settings["read_only"] == "ON" || settings["innodb_read_only"] == "ON" {
 		return errReadOnly()
 	}
-	definition, err := s.definition(ctx)
+	definition, err := s.definition(ctx, "CURRENT_USER()")
 	if err != nil {
-		return err
+		return translate(ctx, err)
 	}
 	if strings.Contains(settings["version"], "MariaDB") {
-		return s.setMariaDB(ctx, definition, password.Reveal())
+		return s.changeMariaDB(ctx, definition, password, keep)
 	}
-	return s.setMySQL(ctx, definition, settings["caching_sha2_password_digest_rounds"], password.Reveal())
+	return s.changeMySQL(ctx, definition, settings["caching_sha2_password_digest_rounds"], password, keep)
 }
 
 // settings are the server's variables that matter here; those it does not know
@@ -129,95 +140,18 @@ func (s *session) settings(ctx context.Context) (map[string]string, error) {
 	return settings, rows.Err()
 }
 
-// definition is the account as CREATE USER would make it. Every account may see
+// definition is an account as CREATE USER would make it. Every account may see
 // its own.
-func (s *session) definition(ctx context.Context) (string, error) {
+func (s *session) definition(ctx context.Context, account string) (string, error) {
 	var d string
-	if err := s.db.QueryRowContext(ctx, "SHOW CREATE USER CURRENT_USER()").Scan(&d); err != nil {
-		return "", translate(ctx, err)
-	}
-	return d, nil
+	err := s.db.QueryRowContext(ctx, "SHOW CREATE USER "+account).Scan(&d)
+	return d, err
 }
 
-// setMySQL sends a verifier if the account may do that, which takes CREATE
-// USER; else it does what every account may.
-func (s *session) setMySQL(ctx context.Context, definition, rounds, password string) error {
-	plugin, err := mysqlPlugin(definition)
-	if err != nil {
-		return err
-	}
-	var verifier string
-	switch plugin {
-	case "caching_sha2_password":
-		n, err := strconv.Atoi(rounds)
-		if err != nil {
-			n = 5000 // before the variable existed (8.0.24), and its default
-		}
-		verifier = fmt.Sprintf("0x%x", cachingSHA2Verifier(password, newSalt(), n))
-	case "mysql_native_password":
-		verifier = "'" + nativeVerifier(password) + "'"
-	case "sha256_password":
-		return s.setMasked(ctx, password)
-	default:
-		return errPlugin(plugin)
-	}
-	_, err = s.db.ExecContext(ctx, "ALTER USER CURRENT_USER() IDENTIFIED WITH "+plugin+" AS "+verifier)
-	if needsCreateUser(err) {
-		return s.setMasked(ctx, password)
-	}
-	if err != nil {
-		return translate(ctx, err)
-	}
-	return nil
+// exec runs a statement for its effect.
+func (s *session) exec(ctx context.Context, statement string) error {
+	_, err := s.db.ExecContext(ctx, statement)
+	return err
 }
 
-// setMasked is how an account without CREATE USER changes its own password in
-// MySQL. The statement carries the password, over verified TLS; the server
-// replaces it in everything that it logs (general, slow and binary log,
-// performance_schema).
-//
-// https://dev.mysql.com/doc/refman/8.4/en/password-logging.html
-func (s *session) setMasked(ctx context.Context, password string) error {
-	if s.login.Plaintext {
-		return rotation.WithHint(fmt.Errorf("setting the password: the account may not set a verifier, and without TLS a password is not sent: %w", rotation.ErrDenied),
-			"Turn TLS on, or grant CREATE USER to the account.")
-	}
-	if strings.Contains(password, `\`) {
-		// The server's sql_mode decides what a backslash means in a literal.
-		if _, err := s.db.ExecContext(ctx, "SET SESSION sql_mode = ''"); err != nil {
-			return translate(ctx, err)
-		}
-	}
-	_, err := s.db.ExecContext(ctx, "ALTER USER USER() IDENTIFIED BY "+quote(password))
-	if needsCurrentPassword(err) {
-		_, err = s.db.ExecContext(ctx, "ALTER USER USER() IDENTIFIED BY "+quote(password)+" REPLACE "+quote(s.login.Password.Reveal()))
-	}
-	if err != nil {
-		return translate(ctx, err)
-	}
-	return nil
-}
-
-// setMariaDB sends a verifier: SET PASSWORD takes one, and every account may
-// run it for itself.
-//
-// https://mariadb.com/kb/en/set-password/
-func (s *session) setMariaDB(ctx context.Context, definition, password string) error {
-	plugin, err := mariadbPlugin(definition)
-	if err != nil {
-		return err
-	}
-	var verifier string
-	switch plugin {
-	case "mysql_native_password":
-		verifier = nativeVerifier(password)
-	case "ed25519":
-		verifier = ed25519Verifier(password)
-	default:
-		return errPlugin(plugin)
-	}
-	if _, err := s.db.ExecContext(ctx, "SET PASSWORD = '"+verifier+"'"); err != nil {
-		return translate(ctx, err)
-	}
-	return nil
-}
+var _ dbuser.DualSession = (*session)(nil)

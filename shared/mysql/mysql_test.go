@@ -35,10 +35,35 @@ func target(engine database.Engine, version string) dbusertest.Target {
 	}
 }
 
+// dual is the target whose users may keep their old password.
+func dual(engine database.Engine, version string) dbusertest.Target {
+	target := target(engine, version)
+	target.Dual = true
+	create := target.CreateUser
+	target.CreateUser = func(user, password string) []string {
+		privilege := "CREATE USER"
+		if engine == database.MySQL {
+			privilege = "APPLICATION_PASSWORD_ADMIN"
+		}
+		return append(create(user, password), "GRANT "+privilege+" ON *.* TO "+literal(user)+"@'%'")
+	}
+	return target
+}
+
 func TestMySQL9(t *testing.T) { t.Parallel(); dbusertest.Exercise(t, target(database.MySQL, "9")) }
 func TestMariaDB(t *testing.T) {
 	t.Parallel()
 	dbusertest.Exercise(t, target(database.MariaDB, "10.11"))
+}
+
+func TestDualMySQL9(t *testing.T) {
+	t.Parallel()
+	dbusertest.Exercise(t, dual(database.MySQL, "9"))
+}
+
+func TestDualMariaDB(t *testing.T) {
+	t.Parallel()
+	dbusertest.Exercise(t, dual(database.MariaDB, "10.11"))
 }
 
 func TestReadOnlyReplica(t *testing.T) {
@@ -63,70 +88,6 @@ func TestReadOnlyReplica(t *testing.T) {
 			dbusertest.MustFail(t, b2.Rotate(t), rotation.ErrConfig, "read-only")
 		})
 	}
-}
-
-// account is a state that an account can be in, and what a rotation makes of it.
-type account struct {
-	name  string
-	alter []string // %a is the account
-	kind  error    // nil: it rotates
-	says  string
-}
-
-func testAccounts(t *testing.T, engine database.Engine, accounts []account) {
-	if testing.Short() {
-		t.Skip("needs a database server")
-	}
-	t.Parallel()
-	server := databasetest.Start(t, database.Options{Engine: engine, LogStatements: true})
-	for _, c := range accounts {
-		b := dbusertest.NewBench(t, target(engine, ""), server, c.name, "Old-Password-of-"+c.name)
-		for _, statement := range c.alter {
-			if err := server.Exec(t.Context(), strings.ReplaceAll(statement, "%a", c.name+"@'%'")); err != nil {
-				t.Fatalf("%s: %v", c.name, err)
-			}
-		}
-		t.Run(c.name, func(t *testing.T) {
-			err := b.Rotate(t)
-			if c.kind != nil {
-				dbusertest.MustFail(t, err, c.kind, c.says)
-				return
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			b.MustBeConsistent(t)
-			b.MustNotBeLogged(t)
-		})
-	}
-}
-
-func TestMySQLAccounts(t *testing.T) {
-	testAccounts(t, database.MySQL, []account{
-		{"ordinary", nil, nil, ""},
-		{"manager", []string{"GRANT CREATE USER ON *.* TO %a"}, nil, ""},
-		{"older_plugin", []string{"ALTER USER %a IDENTIFIED WITH sha256_password BY 'Old-Password-of-older_plugin'"}, nil, ""},
-		{"expired", []string{"ALTER USER %a PASSWORD EXPIRE"}, rotation.ErrDenied, "has expired"},
-		{"require_current", []string{"ALTER USER %a PASSWORD REQUIRE CURRENT"}, nil, ""},
-		{"require_ssl", []string{"ALTER USER %a REQUIRE SSL"}, nil, ""},
-		{"locked", []string{"ALTER USER %a ACCOUNT LOCK"}, rotation.ErrDenied, "locked"},
-	})
-}
-
-func TestMariaDBAccounts(t *testing.T) {
-	testAccounts(t, database.MariaDB, []account{
-		{"ordinary", nil, nil, ""},
-		{"edwards", []string{"INSTALL SONAME 'auth_ed25519'", "ALTER USER %a IDENTIFIED VIA ed25519 USING PASSWORD('Old-Password-of-edwards')"}, nil, ""},
-		{"socket_too", []string{"ALTER USER %a IDENTIFIED VIA unix_socket OR mysql_native_password USING PASSWORD('Old-Password-of-socket_too')"}, nil, ""},
-		{"expired", []string{"ALTER USER %a PASSWORD EXPIRE"}, rotation.ErrDenied, "has expired"},
-		{"require_ssl", []string{"ALTER USER %a REQUIRE SSL"}, nil, ""},
-		{"locked", []string{"ALTER USER %a ACCOUNT LOCK"}, rotation.ErrDenied, "locked"},
-		{
-			"two_passwords",
-			[]string{"ALTER USER %a IDENTIFIED VIA mysql_native_password USING PASSWORD('Old-Password-of-two_passwords') OR mysql_native_password USING PASSWORD('Another-Password')"},
-			rotation.ErrConfig, "2 passwords",
-		},
-	})
 }
 
 // A backslash in a literal means what the server's sql_mode says.
