@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"strings"
 
 	"github.com/dolthub/go-mysql-server/sql"
 	"github.com/dolthub/vitess/go/mysql"
@@ -23,16 +25,33 @@ func errInsecure() error {
 	return mysql.NewSQLError(3159, "HY000", "Connections using insecure transport are prohibited while --require_secure_transport=ON.")
 }
 
+// numbered gives a denial MySQL's number, by which clients tell it from a failure:
+// go-mysql-server sends all of its own as "unknown error".
+func numbered(err error) error {
+	denied := (*mysql.SQLError)(nil)
+	if !errors.As(err, &denied) || denied.Num != mysql.ERUnknownError {
+		return err
+	}
+	switch text := denied.Message; {
+	case strings.HasPrefix(text, "Access denied for user") && strings.Contains(text, "to database"):
+		return mysql.NewSQLError(1044, "42000", "%s", text) // ER_DBACCESS_DENIED_ERROR
+	case strings.HasPrefix(text, "Access denied for user"), strings.HasPrefix(text, "command denied to user"):
+		return mysql.NewSQLError(1142, "42000", "%s", text) // ER_TABLEACCESS_DENIED_ERROR
+	}
+	return err
+}
+
 func (h *handler) ComQuery(ctx context.Context, c *mysql.Conn, query string, callback mysql.ResultSpoolFn) error {
 	_, err := h.query(c, query, callback, func(query string) (string, error) {
-		return "", h.Handler.ComQuery(ctx, c, query, callback)
+		return "", numbered(h.Handler.ComQuery(ctx, c, query, callback))
 	})
 	return err
 }
 
 func (h *handler) ComMultiQuery(ctx context.Context, c *mysql.Conn, query string, callback mysql.ResultSpoolFn) (string, error) {
 	return h.query(c, query, callback, func(query string) (string, error) {
-		return h.Handler.ComMultiQuery(ctx, c, query, callback)
+		rest, err := h.Handler.ComMultiQuery(ctx, c, query, callback)
+		return rest, numbered(err)
 	})
 }
 
@@ -60,14 +79,15 @@ func (h *handler) ComPrepare(ctx context.Context, c *mysql.Conn, query string, p
 		// Ours are not known to go-mysql-server, which would do half of them.
 		return nil, mysql.NewSQLError(1295, "HY000", "This command is not supported in the prepared statement protocol yet")
 	}
-	return h.Handler.ComPrepare(ctx, c, query, prepare)
+	fields, err := h.Handler.ComPrepare(ctx, c, query, prepare)
+	return fields, numbered(err)
 }
 
 func (h *handler) ComStmtExecute(ctx context.Context, c *mysql.Conn, prepare *mysql.PrepareData, callback func(*sqltypes.Result) error) error {
 	if _, err := h.receive(c, "Execute", prepare.PrepareStmt); err != nil {
 		return err
 	}
-	return h.Handler.ComStmtExecute(ctx, c, prepare, callback)
+	return numbered(h.Handler.ComStmtExecute(ctx, c, prepare, callback))
 }
 
 // receive logs a statement and takes it apart.

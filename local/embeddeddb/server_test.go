@@ -201,6 +201,13 @@ func TestRefusals(t *testing.T) {
 	wantNumber(t, f.run(t, "app", "first", "ALTER USER other IDENTIFIED BY 'x'"), 1227)
 	wantNumber(t, f.run(t, "app", "first", "SET PASSWORD FOR other = 'x'"), 1227)
 	wantNumber(t, f.run(t, "app", "first", "SHOW CREATE USER other"), 1044)
+	wantNumber(t, f.run(t, "app", "first", "SELECT user FROM mysql.user"), 1044)
+	wantNumber(t, f.run(t, "app", "first", "DROP DATABASE app"), 1142)
+	prepared, err := f.open(t, "app", "first", true).Prepare("SELECT user FROM mysql.user WHERE user = ?")
+	if err == nil {
+		_, err = prepared.Query("app")
+	}
+	wantNumber(t, err, 1044)
 	wantNumber(t, f.run(t, "app", "first", "ALTER USER USER() IDENTIFIED BY 'x' REPLACE 'wrong'"), 3892)
 	wantNumber(t, f.run(t, "admin", adminPassword, "ALTER USER nobody IDENTIFIED BY 'x'"), 1396)
 	f.mustRun(t, "admin", adminPassword, "ALTER USER IF EXISTS nobody IDENTIFIED BY 'x'")
