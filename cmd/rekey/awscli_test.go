@@ -84,11 +84,11 @@ func TestAWSCLI(t *testing.T) {
 // rotate asks for the first rotation, which takes place at once.
 func rotate(t *testing.T, l *local, aws client) {
 	t.Helper()
-	var started struct{ VersionId string }
+	var started struct{ VersionID string }
 	aws.must(t, &started, "rotate-secret", "--secret-id", "app", "--rotation-lambda-arn", rotateRDSARN,
 		"--rotation-rules", "AutomaticallyAfterDays=30")
-	if done := l.await(t, "RotationSucceeded", "app", 1); done.Version != started.VersionId || done.MS == nil {
-		t.Errorf("%+v succeeded, %s was started", done, started.VersionId)
+	if done := l.await(t, "RotationSucceeded", "app", 1); done.Version != started.VersionID || done.MS == nil {
+		t.Errorf("%+v succeeded, %s was started", done, started.VersionID)
 	}
 	var d description
 	aws.must(t, &d, "describe-secret", "--secret-id", "app")
@@ -96,8 +96,8 @@ func rotate(t *testing.T, l *local, aws client) {
 		d.LastRotatedDate == "" || d.NextRotationDate == "" {
 		t.Errorf("described: %+v", d)
 	}
-	if len(d.VersionIdsToStages) != 2 || !slices.Contains(d.VersionIdsToStages[started.VersionId], "AWSCURRENT") {
-		t.Errorf("labels: %v, rotated to %s", d.VersionIdsToStages, started.VersionId)
+	if len(d.VersionIdsToStages) != 2 || !slices.Contains(d.VersionIdsToStages[started.VersionID], "AWSCURRENT") {
+		t.Errorf("labels: %v, rotated to %s", d.VersionIdsToStages, started.VersionID)
 	}
 }
 
@@ -200,7 +200,7 @@ func TestStateIsKept(t *testing.T) {
 		end(t, l)
 		l, aws = start()
 		after := aws.value(t, "kept", "AWSCURRENT")
-		if after.VersionId != before.VersionId || after.SecretString != before.SecretString {
+		if after.VersionID != before.VersionID || after.SecretString != before.SecretString {
 			t.Errorf("after %s the value is another", name)
 		}
 		aws.must(t, nil, "rotate-secret", "--secret-id", "kept")

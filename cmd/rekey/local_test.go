@@ -189,7 +189,7 @@ func (c client) refused(t *testing.T, code string, args ...string) {
 
 // secretValue is what get-secret-value gives of a version.
 type secretValue struct {
-	VersionId, SecretString string
+	VersionID, SecretString string
 	VersionStages           []string
 }
 

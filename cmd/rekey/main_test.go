@@ -64,7 +64,7 @@ func rekey(t *testing.T, args ...string) *exec.Cmd {
 // temporary is a folder that any user may pass through: as root, servers run as another.
 func temporary(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "rekey-test-")
+	dir, err := os.MkdirTemp("", "rekey-test-") //nolint:usetesting // whose folder is closed to other users
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -66,31 +66,30 @@ func (v *view) proof(r *report) {
 	v.Println(v.Bold("Rotated in "+terminal.Duration(time.Duration(r.Rotation.Millis))) + figures(r))
 }
 
-// inBrief makes one of the searches for passwords, if all are well: they are one thing to a
-// person.
+// inBrief makes one of the searches for passwords, if none found any: they are one thing to
+// a person.
 func inBrief(checks []check) []check {
 	var brief []check
-	var searches []string
+	var places []string
 	for _, c := range checks {
-		if c.OK && strings.HasPrefix(c.Name, noPassword) {
-			place := c.Claim[strings.LastIndex(c.Claim, "the ")+len("the "):]
-			searches = append(searches, place)
-		} else {
+		if !strings.HasPrefix(c.Name, noPassword) {
 			brief = append(brief, c)
+			continue
 		}
+		if !c.OK {
+			return checks
+		}
+		places = append(places, c.Claim[strings.LastIndex(c.Claim, "the ")+len("the "):])
 	}
-	if len(searches) == 0 {
-		return brief
-	}
-	return append(brief, check{OK: true, Claim: "no password written anywhere", Found: strings.Join(searches, ", ")})
+	return append(brief, check{OK: true, Claim: "no password written anywhere", Found: strings.Join(places, ", ")})
 }
 
 // figures are those that do not come twice.
 func figures(r *report) string {
-	text := fmt.Sprintf(", %s of it the start; %d calls (official templates: %d)",
+	text := fmt.Sprintf(" (%s to start), %d calls (official templates: %d)",
 		terminal.Duration(time.Duration(r.Rotation.InitMillis)), r.Calls.Total, r.Calls.OfficialTemplates)
 	if r.Rotation.PeakMemory > 0 {
-		text += fmt.Sprintf("; %d MB of memory", (r.Rotation.PeakMemory+1<<20-1)>>20)
+		text += fmt.Sprintf(", %d MB of memory", (r.Rotation.PeakMemory+1<<20-1)>>20)
 	}
 	return text + "."
 }
