@@ -25,14 +25,16 @@ func errInsecure() error {
 	return mysql.NewSQLError(3159, "HY000", "Connections using insecure transport are prohibited while --require_secure_transport=ON.")
 }
 
-// numbered gives a denial MySQL's number, by which clients tell it from a failure:
-// go-mysql-server sends all of its own as "unknown error".
+// numbered gives a denial and a syntax error MySQL's numbers, by which clients tell
+// them from a failure: go-mysql-server sends its own as "unknown error".
 func numbered(err error) error {
-	denied := (*mysql.SQLError)(nil)
-	if !errors.As(err, &denied) || denied.Num != mysql.ERUnknownError {
+	unknown := (*mysql.SQLError)(nil)
+	if !errors.As(err, &unknown) || unknown.Num != mysql.ERUnknownError {
 		return err
 	}
-	switch text := denied.Message; {
+	switch text := unknown.Message; {
+	case strings.HasPrefix(text, "syntax error"):
+		return mysql.NewSQLError(1064, "42000", "%s", text) // ER_PARSE_ERROR
 	case strings.HasPrefix(text, "Access denied for user") && strings.Contains(text, "to database"):
 		return mysql.NewSQLError(1044, "42000", "%s", text) // ER_DBACCESS_DENIED_ERROR
 	case strings.HasPrefix(text, "Access denied for user"), strings.HasPrefix(text, "command denied to user"):
