@@ -152,9 +152,7 @@ func decode(members map[string]json.RawMessage, in any) error {
 		if !field.IsValid() {
 			return unsupported(fmt.Sprintf("the parameter %.64q here", name))
 		}
-		d := json.NewDecoder(bytes.NewReader(raw))
-		d.DisallowUnknownFields()
-		err := d.Decode(field.Addr().Interface())
+		err := decodeMember(raw, field.Addr().Interface())
 		if err != nil && strings.Contains(err.Error(), "unknown field") {
 			return unsupported(fmt.Sprintf("every member given inside the parameter %q", name))
 		}
@@ -163,6 +161,15 @@ func decode(members map[string]json.RawMessage, in any) error {
 		}
 	}
 	return nil
+}
+
+func decodeMember(raw json.RawMessage, into any) error {
+	if raw[0] != '{' && raw[0] != '[' {
+		return json.Unmarshal(raw, into) // most members, and cheaper than a decoder
+	}
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.DisallowUnknownFields()
+	return d.Decode(into)
 }
 
 func reply(out any, err error) (int, []byte) {
