@@ -78,6 +78,33 @@ func (o *once) Driver() driver.Driver { return nil }
 
 var errConnectionLost = errors.New("the connection was lost")
 
+// Try runs statements in a read-only transaction and rolls it back; translate
+// gives the driver's errors their kind.
+func Try(ctx context.Context, db *sql.DB, statements []string, translate func(context.Context, error) error) error {
+	tx, err := db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return translate(ctx, err)
+	}
+	defer func() { _ = tx.Rollback() }() // nothing was written
+	for i, statement := range statements {
+		if err := drain(tx.QueryContext(ctx, statement)); err != nil {
+			return fmt.Errorf("running statement %d (%s): %w", i, clip(statement), translate(ctx, err))
+		}
+	}
+	return nil
+}
+
+// drain reads rows to their end, where the last errors are.
+func drain(rows *sql.Rows, err error) error {
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+	}
+	return rows.Err()
+}
+
 // Classify is [netfault.Classify] with the ways in which database/sql says that
 // a connection is gone.
 func Classify(ctx context.Context, err error) (error, bool) {

@@ -28,8 +28,9 @@ type Session interface {
 	// other that the user has and may end. It is idempotent, and nothing that the
 	// server logs can hold the password.
 	SetPassword(ctx context.Context, password rotation.Value) error
-	// Ping proves that the session can run a statement.
-	Ping(ctx context.Context) error
+	// Try runs statements in a read-only transaction that is rolled back. An
+	// error tells which of them failed.
+	Try(ctx context.Context, statements []string) error
 	Close() error
 }
 
@@ -74,4 +75,5 @@ type Rules struct {
 	UsernameLength  func(string) int
 	MaxPassword     int  // of a new password, in bytes
 	Dual            bool // its sessions are DualSessions
+	Administered    bool // … and Administrators
 }

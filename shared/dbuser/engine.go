@@ -27,7 +27,8 @@ func (e *Engine) plaintextAllowed(host string) bool {
 	return slices.ContainsFunc(e.PlaintextHosts, func(h string) bool { return strings.EqualFold(h, host) })
 }
 
-// Create is the current value with a new password.
+// Create is the current value with a new password, and for alternating users
+// with the other name.
 func (e *Engine) Create(_ context.Context, r rotation.Request) (rotation.Value, error) {
 	s, err := e.parse(r.Current, rotation.Current)
 	if err != nil {
@@ -38,7 +39,7 @@ func (e *Engine) Create(_ context.Context, r rotation.Request) (rotation.Value, 
 		return rotation.Value{}, err
 	}
 	r.Note(slog.String("engine", s.Engine))
-	return s.withPassword(password)
+	return s.successor(password)
 }
 
 // Set logs in, normally with the current password, and makes the pending one
@@ -52,13 +53,18 @@ func (e *Engine) Set(ctx context.Context, r rotation.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := current.sameTarget(pending, rotation.Pending); err != nil {
+	next := current
+	next.Username = current.nextUser()
+	if err := next.sameTarget(pending, rotation.Pending); err != nil {
 		return err
 	}
 	if err := pending.settable(); err != nil {
 		return err
 	}
 	r.Note(slog.String("engine", current.Engine))
+	if current.Admin != "" {
+		return e.setByAdministrator(ctx, r, current, pending)
+	}
 	session, label, err := e.login(ctx, r, current, pending)
 	if err != nil {
 		return err
@@ -76,19 +82,28 @@ func (e *Engine) Set(ctx context.Context, r rotation.Request) error {
 	return nil
 }
 
-// Test logs in with the pending password and runs a statement.
+// Test logs in with the pending password and runs a statement, and those of the
+// secret's own. A rehearsal with an administrator is a preflight too.
 func (e *Engine) Test(ctx context.Context, r rotation.Request) error {
 	s, err := e.parse(r.Pending, rotation.Pending)
 	if err != nil {
 		return err
 	}
 	r.Note(slog.String("engine", s.Engine))
+	if s.Admin != "" {
+		if rehearsal, err := r.Rehearsal(ctx); err != nil {
+			return err
+		} else if rehearsal {
+			r.Current = r.Pending
+			return e.Preflight(ctx, r)
+		}
+	}
 	session, err := s.login(ctx, rotation.Pending)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = session.Close() }()
-	if err := session.Ping(ctx); err != nil {
+	if err := session.Try(ctx, append([]string{"SELECT 1"}, s.Try...)); err != nil {
 		return fmt.Errorf("testing the login of %q on %s: %w", clip(s.Username), s.address(), err)
 	}
 	return nil

@@ -19,13 +19,19 @@ import (
 //	port, dbname                       optional; the engine's default
 //	ssl                                optional; true (the default), or false where the deployment allows it
 //	tlsServerName                      optional; the name in the server's certificate, if it is not the host
-//	strategy                           optional; "single" or "dual"; the best that server and account allow
+//	masterarn                          optional; the ARN of an administrator's secret: alternating users
+//	strategy                           optional; "single", "dual" or "alternating"; else the best that there is
+//	adoptObjects                       optional; true gives the objects of a clone to its base user (PostgreSQL)
+//	testStatements                     optional; SQL that the new credential must be able to run, read-only
 //
 // https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_secret_json_structure.html
 type Secret struct {
 	Login
 	Engine   string
 	Strategy Strategy // "": the best that server and account allow
+	Admin    string   // ARN of the administrator's secret, or ""
+	Adopt    bool     // see Pair
+	Try      []string // statements that testSecret runs
 	driver   Driver
 	doc      rotation.Document
 }
@@ -61,8 +67,11 @@ func (e *Engine) parse(v rotation.Value, label string) (Secret, error) {
 	if s.ServerName == "" {
 		s.ServerName = s.Host
 	}
-	s.Plaintext = !p.ssl()
-	s.Strategy = p.strategy(s.Engine, rules)
+	s.Plaintext = !p.boolean("ssl", true)
+	s.Admin = p.text("masterarn", false)
+	s.Strategy = p.strategy(s, rules)
+	s.Adopt = p.boolean("adoptObjects", false)
+	s.Try = p.texts("testStatements")
 	p.check(s, rules)
 	if p.err == nil && s.Plaintext && !e.plaintextAllowed(s.Host) {
 		p.fail("ssl", "is false, and the function does not allow plaintext to "+clip(s.Host),
@@ -71,9 +80,17 @@ func (e *Engine) parse(v rotation.Value, label string) (Secret, error) {
 	return s, p.err
 }
 
-// withPassword is the secret's value with another password.
-func (s Secret) withPassword(password string) (rotation.Value, error) {
-	return s.doc.With("password", password)
+// successor is the secret's value with the next user and its password.
+func (s Secret) successor(password string) (rotation.Value, error) {
+	v, err := s.doc.With("password", password)
+	if err != nil || s.nextUser() == s.Username {
+		return v, err
+	}
+	doc, err := rotation.ParseDocument(v)
+	if err != nil {
+		return rotation.Value{}, err
+	}
+	return doc.With("username", s.nextUser())
 }
 
 // sameTarget refuses a pending (or previous) value that speaks of another
@@ -163,28 +180,56 @@ func (p *parser) port(otherwise int) int {
 	return n
 }
 
-// ssl may be a boolean or, as the templates allow, a string.
-func (p *parser) ssl() bool {
-	raw, there := p.doc.Raw("ssl")
+// boolean may be a JSON string too, as the templates allow for ssl.
+func (p *parser) boolean(key string, otherwise bool) bool {
+	raw, _ := p.doc.Raw(key)
 	switch strings.ToLower(strings.Trim(string(raw), `"`)) {
 	case "false":
 		return false
-	case "true", "null", "":
+	case "true":
 		return true
+	case "null", "":
+	default:
+		p.fail(key, "is neither true nor false", "true or false")
 	}
-	if there {
-		p.fail("ssl", "is neither true nor false", "true or false")
-	}
-	return true
+	return otherwise
 }
 
-func (p *parser) strategy(engine string, rules Rules) Strategy {
-	chosen := Strategy(p.text("strategy", false))
-	switch {
-	case chosen != "" && chosen != Single && chosen != Dual:
-		p.fail("strategy", fmt.Sprintf("is %q", clip(string(chosen))), "single or dual, or absent")
-	case chosen == Dual && !rules.Dual:
-		p.fail("strategy", "is dual, and "+engine+" keeps one password per user", "single or absent")
+func (p *parser) texts(key string) (texts []string) {
+	raw, there := p.doc.Raw(key)
+	if there && json.Unmarshal(raw, &texts) != nil {
+		p.fail(key, "is "+jsonType(raw), "a list of JSON strings")
+	}
+	return texts
+}
+
+// strategy is the one the secret asks for: alternating if it names an
+// administrator and nothing else.
+func (p *parser) strategy(s Secret, rules Rules) Strategy {
+	const key = "strategy"
+	chosen := Strategy(p.text(key, false))
+	if chosen == "" && s.Admin != "" {
+		chosen = Alternating
+	}
+	switch chosen {
+	case "":
+	case Single:
+	case Dual:
+		if s.Admin != "" {
+			p.fail(key, `is dual, and there is "masterarn"`, "alternating, single or absent; or remove masterarn: the user then changes its own password")
+		}
+		if !rules.Dual {
+			p.fail(key, "is dual, and "+s.Engine+" keeps one password per user", "single or absent")
+		}
+	case Alternating:
+		if s.Admin == "" {
+			p.fail("masterarn", `is missing, and "strategy" is alternating`, "the ARN of an administrator's secret")
+		}
+	default:
+		p.fail(key, fmt.Sprintf("is %q", clip(string(chosen))), "single, dual or alternating, or absent")
+	}
+	if s.Admin != "" && !rules.Administered {
+		p.fail("masterarn", "names an administrator, and "+s.Engine+" users change their own passwords here", "absent")
 	}
 	return chosen
 }
@@ -197,10 +242,9 @@ func (p *parser) check(s Secret, rules Rules) {
 		p.fail("host", "is not a host name or an address", "a DNS name or an IP address, without port or scheme")
 	case n > rules.MaxUsername:
 		p.fail("username", fmt.Sprintf("has a length of %d", n), fmt.Sprintf("at most %d long for %s", rules.MaxUsername, s.Engine))
-	}
-	if raw, there := p.doc.Raw("masterarn"); p.err == nil && there && string(raw) != "null" {
-		p.fail("masterarn", "asks for alternating users, which this function does not do",
-			"absent: the user then changes its own password")
+	case rules.UsernameLength(s.nextUser()) > rules.MaxUsername:
+		p.fail("username", fmt.Sprintf("has a length of %d, and its clone is %d longer", n, len(cloneSuffix)),
+			fmt.Sprintf("at most %d long for alternating users of %s", rules.MaxUsername-len(cloneSuffix), s.Engine))
 	}
 }
 

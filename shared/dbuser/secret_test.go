@@ -14,7 +14,11 @@ import (
 // noDriver fails the test if anything asks it to log in.
 type noDriver struct{ t *testing.T }
 
-func (noDriver) Rules() Rules { return anyRules }
+func (noDriver) Rules() Rules {
+	r := anyRules
+	r.Administered = true
+	return r
+}
 
 func (d noDriver) Login(context.Context, Login) (Session, error) {
 	d.t.Error("a login, though the secret is bad")
@@ -100,7 +104,9 @@ func malformed() map[string]struct {
 		"two hosts": {`"host":"a,b"`, `"host"`}, "host with space": {`"host":"a b"`, `"host"`}, "user too long": {`"username":"` + strings.Repeat("ü", 33) + `"`, `"username"`},
 		"port 0": {`"port":0`, `"port"`}, "port 65536": {`"port":"65536"`, `"port"`}, "port text": {`"port":"x"`, `"port"`}, "port object": {`"port":{}`, `"port"`}, "port fraction": {`"port":1.5`, `"port"`},
 		"ssl number": {`"ssl":1`, `"ssl"`}, "ssl text": {`"ssl":"maybe"`, `"ssl"`}, "ssl off, not allowed": {`"ssl":false`, `"ssl"`}, "ssl off as text": {`"ssl":"false"`, `"ssl"`},
-		"dbname number": {`"dbname":1`, `"dbname"`}, "alternating": {`"masterarn":"arn:aws:x"`, `"masterarn"`}, "tlsServerName": {`"tlsServerName":[]`, `"tlsServerName"`},
+		"dbname number": {`"dbname":1`, `"dbname"`}, "admin number": {`"masterarn":1`, `"masterarn"`}, "alternating without admin": {`"strategy":"alternating"`, `"masterarn"`},
+		"dual with admin": {`"masterarn":"arn:aws:x","strategy":"dual"`, `"strategy"`}, "clone too long": {`"username":"` + strings.Repeat("u", 27) + `","masterarn":"arn:aws:x"`, `clone`},
+		"adopt text": {`"adoptObjects":"perhaps"`, `"adoptObjects"`}, "statements text": {`"testStatements":"SELECT 1"`, `"testStatements"`}, "statement number": {`"testStatements":[1]`, `"testStatements"`}, "tlsServerName": {`"tlsServerName":[]`, `"tlsServerName"`},
 		"strategy unknown": {`"strategy":"duel"`, `"strategy"`}, "strategy number": {`"strategy":2`, `"strategy"`}, "dual where there is none": {`"strategy":"dual"`, `"strategy"`},
 		"key twice": {`"x":1,"x":2`, `"x"`},
 	} {
@@ -207,12 +213,14 @@ func FuzzSecret(f *testing.F) {
 		if s.Plaintext && !strings.EqualFold(s.Host, "lab.example.com") {
 			t.Fatalf("plaintext to %s", s.Host)
 		}
-		v, err := s.withPassword("new")
+		v, err := s.successor("new")
 		if err != nil {
 			t.Fatal(err)
 		}
 		again, err := e.parse(v, rotation.Pending)
-		if err != nil || again.Password.Reveal() != "new" || s.sameTarget(again, rotation.Pending) != nil {
+		next := s
+		next.Username = s.nextUser()
+		if err != nil || again.Password.Reveal() != "new" || next.sameTarget(again, rotation.Pending) != nil {
 			t.Fatalf("the new secret differs in more than the password: %v", err)
 		}
 	})

@@ -18,6 +18,9 @@ const (
 	// Dual keeps it valid beside the new one, until the next rotation. No consumer
 	// is refused.
 	Dual Strategy = "dual"
+	// Alternating gives the new password to the other of two users that take
+	// turns, with an administrator's help. No consumer is refused.
+	Alternating Strategy = "alternating"
 )
 
 // change sets the pending password by the strategy that the secret asks for, or

@@ -83,12 +83,9 @@ type session struct {
 
 func (s *session) Close() error { return s.db.Close() }
 
-func (s *session) Ping(ctx context.Context) error {
-	var one int
-	if err := s.db.QueryRowContext(ctx, "SELECT 1").Scan(&one); err != nil {
-		return translate(ctx, err)
-	}
-	return nil
+// Try implements [dbuser.Session].
+func (s *session) Try(ctx context.Context, statements []string) error {
+	return dbuser.Try(ctx, s.db, statements, translate)
 }
 
 // SetPassword changes the password of the account that the server took the

@@ -42,7 +42,8 @@ func translate(ctx context.Context, err error) error {
 	case "3D000": // invalid_catalog_name
 		return rotation.WithHint(fmt.Errorf("%s: %w", said, rotation.ErrConfig), `Correct "dbname" in the secret.`)
 	case "25006": // read_only_sql_transaction
-		return errReadOnly()
+		return rotation.WithHint(fmt.Errorf("%s: %w", said, rotation.ErrConfig),
+			`Put the primary's (writer) endpoint into "host" of the secret. What stands in "testStatements" may only read.`)
 	case "53300": // too_many_connections
 		return rotation.WithHint(fmt.Errorf("%s: %w", said, rotation.ErrUnreachable), "The server has no free connection for this role or database: raise the limit or free one.")
 	}

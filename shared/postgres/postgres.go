@@ -37,6 +37,7 @@ func (Driver) Rules() dbuser.Rules {
 		MaxUsername:     63, // NAMEDATALEN - 1
 		UsernameLength:  func(s string) int { return len(s) },
 		MaxPassword:     128, // the most that RDS takes
+		Administered:    true,
 	}
 }
 
@@ -123,12 +124,9 @@ type session struct {
 
 func (s *session) Close() error { return s.db.Close() }
 
-func (s *session) Ping(ctx context.Context) error {
-	var one int
-	if err := s.db.QueryRowContext(ctx, "SELECT 1").Scan(&one); err != nil {
-		return translate(ctx, err)
-	}
-	return nil
+// Try implements [dbuser.Session].
+func (s *session) Try(ctx context.Context, statements []string) error {
+	return dbuser.Try(ctx, s.db, statements, translate)
 }
 
 // SetPassword changes the password of the session's own user.

@@ -55,6 +55,24 @@ func (r Request) Previous(ctx context.Context) (Value, error) {
 	return stored.Value, err
 }
 
+// Secret fetches the current value of another secret, such as an
+// administrator's. It costs a call.
+func (r Request) Secret(ctx context.Context, id string) (Value, error) {
+	stored, err := r.store.Get(ctx, id, Version{Stage: Current})
+	return stored.Value, err
+}
+
+// Rehearsal tells a testSecret against the value that is there already
+// (RotateSecret with RotateImmediately=false) from one that ends a rotation. It
+// costs a call unless the version had no value of its own.
+func (r Request) Rehearsal(ctx context.Context) (bool, error) {
+	if r.Current.Len() > 0 {
+		return r.Current.Equal(r.Pending), nil
+	}
+	stored, err := r.store.Get(ctx, r.SecretID, Version{Stage: Current})
+	return err == nil && stored.Value.Equal(r.Pending), err
+}
+
 // maxUnlabelled bounds how many values Unlabelled yields: each may become a
 // refused login, and servers lock accounts out.
 const maxUnlabelled = 5

@@ -193,7 +193,7 @@ func (m *Machine) test(ctx context.Context, r Request) (outcome, error) {
 		if pending, err = m.current(ctx, r); err != nil {
 			return "", err
 		}
-		r.Pending = pending.Value
+		r.Pending, r.Current = pending.Value, pending.Value
 		return rehearsed, m.Engine.Test(ctx, r)
 	}
 	r.Pending = pending.Value
