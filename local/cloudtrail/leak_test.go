@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/rekey-aws/rekey/local/cloudtrail"
+	"github.com/rekey-aws/rekey/local/secretsmanager"
 )
 
 // secretsSeen are all the values that existed, in every form in which one could leak.
@@ -91,7 +92,15 @@ func request(t *rapid.T, seen *secretsSeen) map[string]any {
 // Nothing of a value that existed is in any event, whatever is called and however wrongly.
 func TestNoValueEverReachesAnEvent(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		w := newWorld(t)
+		// A call that a fault fails is recorded without its request having been checked.
+		w := newWorld(t, func(o *secretsmanager.Options) {
+			o.Fault = func(_ string, n int) secretsmanager.Fault {
+				if n%3 == 2 {
+					return secretsmanager.Fault{Kind: secretsmanager.Throttle}
+				}
+				return secretsmanager.Fault{}
+			}
+		})
 		defer w.close()
 		w.rotate = func(map[string]string) error { return errFunction }
 		seen := &secretsSeen{}

@@ -42,10 +42,10 @@ func Line(e eventbus.Event) string {
 
 // SecretID is the secret that a record is about, as it is named there: by ARN if the record
 // has it, else by what the caller gave. It is empty for a record about none, or many.
-func (r Record) SecretID() string {
+func (rec Record) SecretID() string {
 	in := func(m map[string]any, key string) string { s, _ := m[key].(string); return s }
-	return cmp.Or(in(r.AdditionalEventData, "SecretId"), in(r.ResponseElements, "arn"),
-		in(r.RequestParameters, "secretId"), in(r.RequestParameters, "name"))
+	return cmp.Or(in(rec.AdditionalEventData, "SecretId"), in(rec.ResponseElements, "arn"),
+		in(rec.RequestParameters, "secretId"), in(rec.RequestParameters, "name"))
 }
 
 // short is user/NAME, assumed-role/ROLE/SESSION, root, or a service; a service event has none.

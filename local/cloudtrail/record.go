@@ -1,7 +1,6 @@
 package cloudtrail
 
 import (
-	"cmp"
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
@@ -70,31 +69,19 @@ func newRecord(now time.Time, account, region, name string) Record {
 
 // Event is what EventBridge makes of a record. Its resources are empty: those that the
 // service has published are (the user guide's examples, and the records named in service.go).
-func (r Record) Event() (eventbus.Event, error) {
-	detail, err := json.Marshal(r)
+func (rec Record) Event() (eventbus.Event, error) {
+	detail, err := json.Marshal(rec)
 	if err != nil {
-		return eventbus.Event{}, fmt.Errorf("encoding the record of %s: %w", r.EventName, err)
+		return eventbus.Event{}, fmt.Errorf("encoding the record of %s: %w", rec.EventName, err)
 	}
 	detailType := eventbus.CallViaCloudTrail
-	if r.EventType == serviceEvent {
+	if rec.EventType == serviceEvent {
 		detailType = viaService
 	}
 	return eventbus.Event{
-		Version: "0", ID: newUUID(), DetailType: detailType, Source: busSource, Account: r.RecipientAccountID,
-		Time: r.EventTime, Region: r.AWSRegion, Resources: []string{}, Detail: detail,
+		Version: "0", ID: newUUID(), DetailType: detailType, Source: busSource, Account: rec.RecipientAccountID,
+		Time: rec.EventTime, Region: rec.AWSRegion, Resources: []string{}, Detail: detail,
 	}, nil
-}
-
-// service is the record of what the service does by itself. Every field is as in published
-// records of RotationSucceeded and RotationFailed, of 2021; that those of deletions and
-// replication are alike is our assumption.
-func (r *Recorder) service(name, arn, region string, now time.Time) Record {
-	account := cmp.Or(accountOf(arn), r.opt.Account)
-	rec := newRecord(now, account, region, name)
-	rec.UserIdentity = Identity{AccountID: account, InvokedBy: eventSource}
-	rec.SourceIPAddress, rec.UserAgent, rec.EventType = eventSource, eventSource, serviceEvent
-	rec.AdditionalEventData = map[string]any{"SecretId": arn}
-	return rec
 }
 
 func newUUID() string {

@@ -1,10 +1,12 @@
 package cloudtrail
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/rekey-aws/rekey/local/eventbus"
 	"github.com/rekey-aws/rekey/local/secretsmanager"
@@ -33,6 +35,18 @@ func (r *Recorder) Rotation(e secretsmanager.RotationEvent) {
 	rec := r.service(name, e.ARN, e.Region, r.now(e.Time).UTC())
 	rec.ErrorMessage, rec.RequestID = message, rotationID(e.ARN, e.Token)
 	r.put(rec)
+}
+
+// service is the record of what the service does by itself. Every field is as in published
+// records of RotationSucceeded and RotationFailed, of 2021; that those of deletions and
+// replication are alike is our assumption.
+func (r *Recorder) service(name, arn, region string, now time.Time) Record {
+	account := cmp.Or(accountOf(arn), r.opt.Account)
+	rec := newRecord(now, account, region, name)
+	rec.UserIdentity = Identity{AccountID: account, InvokedBy: eventSource}
+	rec.SourceIPAddress, rec.UserAgent, rec.EventType = eventSource, eventSource, serviceEvent
+	rec.AdditionalEventData = map[string]any{"SecretId": arn}
+	return rec
 }
 
 // failure is the text of RotationFailed, as AWS has it. It names the function and the step,

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"unicode/utf8"
 )
 
@@ -52,6 +53,9 @@ var errDepth = fmt.Errorf("the JSON text is nested more than %d levels deep", ma
 // parse indexes a JSON text, which must not change as long as the document is in use.
 func (d *document) parse(text []byte) error {
 	d.text, d.nodes = text, d.nodes[:0]
+	if len(text) > math.MaxInt32 {
+		return errors.New("the JSON text is too long")
+	}
 	if !utf8.Valid(text) {
 		return errors.New("the JSON text is not valid UTF-8")
 	}
@@ -66,6 +70,9 @@ func (d *document) parse(text []byte) error {
 	}
 	return nil
 }
+
+// offset is a place in a text, of which parse has checked the length.
+func offset(n int) int32 { return int32(n) } //nolint:gosec // see above
 
 type parser struct {
 	*document
@@ -99,8 +106,8 @@ func (p *parser) value(depth int) (int32, error) {
 	if p.at >= len(p.text) {
 		return 0, p.unexpected("")
 	}
-	i := int32(len(p.nodes)) //nolint:gosec // texts are limited to MaxEvent
-	p.nodes = append(p.nodes, node{start: int32(p.at)})
+	i := offset(len(p.nodes))
+	p.nodes = append(p.nodes, node{start: offset(p.at)})
 	var k kind
 	var err error
 	switch c := p.text[p.at]; {
@@ -122,7 +129,7 @@ func (p *parser) value(depth int) (int32, error) {
 	default:
 		err = p.unexpected("in place of a value")
 	}
-	p.nodes[i].kind, p.nodes[i].end = k, int32(p.at)
+	p.nodes[i].kind, p.nodes[i].end = k, offset(p.at)
 	return i, err
 }
 
@@ -148,12 +155,12 @@ func (p *parser) object(parent int32, depth int) error {
 		if !p.is('"') {
 			return p.unexpected("in place of a member's name")
 		}
-		key := span{start: int32(p.at + 1)}
+		key := span{start: offset(p.at + 1)}
 		var err error
 		if key.escaped, err = p.stringLiteral(); err != nil {
 			return err
 		}
-		key.end = int32(p.at - 1)
+		key.end = offset(p.at - 1)
 		p.space()
 		if !p.is(':') {
 			return p.unexpected("after a member's name")

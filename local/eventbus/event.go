@@ -51,29 +51,16 @@ const CallViaCloudTrail = "AWS API Call via CloudTrail"
 // EnabledWithAllManagementEvents get:
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-event-cloudtrail.html
 func (d *document) readOnlyManagement() bool {
-	kindOf := func(path ...string) (k kind, text []byte) {
-		at, ok := int32(0), true
-		for _, name := range path {
-			if d.nodes[at].kind != kindObject {
-				return kindNull, nil
-			}
-			if at, ok = d.member(at, name); !ok {
-				return kindNull, nil
-			}
-		}
-		if d.nodes[at].kind == kindString {
-			text = d.string(at)
-		}
-		return d.nodes[at].kind, text
-	}
-	if _, detailType := kindOf("detail-type"); string(detailType) != CallViaCloudTrail {
+	detailType, ok := d.member(0, "detail-type")
+	if !ok || d.nodes[detailType].kind != kindString || string(d.string(detailType)) != CallViaCloudTrail {
 		return false
 	}
-	readOnly, _ := kindOf("detail", "readOnly")
-	if managed, _ := kindOf("detail", "managementEvent"); managed == kindFalse {
+	detail, _ := d.member(0, "detail") // match has seen it
+	if managed, ok := d.member(detail, "managementEvent"); ok && d.nodes[managed].kind == kindFalse {
 		return false
 	}
-	return readOnly == kindTrue
+	readOnly, ok := d.member(detail, "readOnly")
+	return ok && d.nodes[readOnly].kind == kindTrue
 }
 
 // State says which events a rule gets.
