@@ -52,3 +52,11 @@ type Administrator interface {
 	// SetPasswordOf sets another user's password.
 	SetPasswordOf(ctx context.Context, user string, password rotation.Value) error
 }
+
+// PairTester is a [Session] that can tell, as the pending user of a pair,
+// whether it has what the other has.
+type PairTester interface {
+	// TestPair compares the two from the catalogue and changes nothing.
+	// ErrDenied says what differs.
+	TestPair(ctx context.Context, p Pair) error
+}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/lib/pq"
 
@@ -159,10 +160,10 @@ func (s *session) changePair(ctx context.Context, p dbuser.Pair, alter string, e
 	}
 	c := &changer{ctx: ctx, tx: tx, pair: p}
 	c.join(state)
-	c.options()
-	c.settings()
+	c.all(optionChanges(ctx, tx, p))
+	c.all(settingChanges(ctx, tx, p))
 	c.adopt(state)
-	c.exec("ALTER ROLE "+pq.QuoteIdentifier(p.Pending)+" "+alter, "")
+	c.exec(change{statement: "ALTER ROLE " + pq.QuoteIdentifier(p.Pending) + " " + alter})
 	if c.err != nil {
 		return nil, c.err
 	}
@@ -170,6 +171,40 @@ func (s *session) changePair(ctx context.Context, p dbuser.Pair, alter string, e
 		return nil, translate(ctx, err)
 	}
 	return c.changes, nil
+}
+
+// TestPair implements [dbuser.PairTester], from what every user may read: the
+// clone acts as the base, with the base's options and settings.
+func (s *session) TestPair(ctx context.Context, p dbuser.Pair) error {
+	tx, err := s.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return translate(ctx, err)
+	}
+	defer func() { _ = tx.Rollback() }() // nothing was written
+	state, err := readPair(ctx, tx, p)
+	if err != nil {
+		return err
+	}
+	options, err := optionChanges(ctx, tx, p)
+	if err != nil {
+		return err
+	}
+	settings, err := settingChanges(ctx, tx, p)
+	if err != nil {
+		return err
+	}
+	var lacks []string
+	if !state.inherits {
+		lacks = append(lacks, fmt.Sprintf("make it a member of %q", p.Base))
+	}
+	for _, c := range append(options, settings...) {
+		lacks = append(lacks, c.says)
+	}
+	if len(lacks) > 0 {
+		return rotation.WithHint(fmt.Errorf("comparing %q with %q: still to do: %s: %w", p.Clone, p.Base, strings.Join(lacks, "; "), rotation.ErrDenied),
+			"Someone changed one of the two since setSecret. Run the rotation again: it makes them alike.")
+	}
+	return nil
 }
 
 // changer makes the clone like the base. After an error it does nothing more.
@@ -181,21 +216,29 @@ type changer struct {
 	err     error
 }
 
-// exec runs a statement and notes what it changes ("" for what needs no note);
-// ifDenied is what to do if the administrator may not.
-func (c *changer) exec(statement, change string, ifDenied ...string) {
+// exec runs a statement and notes what it changes.
+func (c *changer) exec(ch change) {
 	if c.err != nil {
 		return
 	}
-	if _, err := c.tx.ExecContext(c.ctx, statement); err != nil {
+	if _, err := c.tx.ExecContext(c.ctx, ch.statement); err != nil {
 		c.err = fmt.Errorf("making the pair %q and %q alike: %w", c.pair.Base, c.pair.Clone, translate(c.ctx, err))
-		if len(ifDenied) > 0 && errors.Is(c.err, rotation.ErrDenied) {
-			c.err = rotation.WithHint(c.err, ifDenied[0])
+		if ch.ifDenied != "" && errors.Is(c.err, rotation.ErrDenied) {
+			c.err = rotation.WithHint(c.err, ch.ifDenied)
 		}
 		return
 	}
-	if change != "" {
-		c.changes = append(c.changes, change)
+	if ch.says != "" {
+		c.changes = append(c.changes, ch.says)
+	}
+}
+
+func (c *changer) all(changes []change, err error) {
+	if c.err == nil {
+		c.err = err
+	}
+	for _, ch := range changes {
+		c.exec(ch)
 	}
 }
 
@@ -203,17 +246,17 @@ func (c *changer) exec(statement, change string, ifDenied ...string) {
 func (c *changer) join(st pairState) {
 	base, clone := pq.QuoteIdentifier(c.pair.Base), pq.QuoteIdentifier(c.pair.Clone)
 	if !st.clone.oid.Valid {
-		c.exec("CREATE ROLE "+clone+" NOLOGIN", fmt.Sprintf("created the role %q", c.pair.Clone))
+		c.exec(change{statement: "CREATE ROLE " + clone + " NOLOGIN", says: fmt.Sprintf("created the role %q", c.pair.Clone)})
 	}
 	if !st.marked {
-		c.exec("COMMENT ON ROLE "+clone+" IS "+pq.QuoteLiteral(mark(c.pair.Base)), "")
+		c.exec(change{statement: "COMMENT ON ROLE " + clone + " IS " + pq.QuoteLiteral(mark(c.pair.Base))})
 	}
 	if !st.inherits {
 		grant := "GRANT " + base + " TO " + clone
 		if st.version >= 160000 {
 			grant += " WITH INHERIT TRUE, SET TRUE"
 		}
-		c.exec(grant, fmt.Sprintf("made it a member of %q", c.pair.Base))
+		c.exec(change{statement: grant, says: fmt.Sprintf("made it a member of %q", c.pair.Base)})
 	}
 }
 
@@ -228,7 +271,9 @@ func (c *changer) adopt(st pairState) {
 		return
 	}
 	base, clone := pq.QuoteIdentifier(c.pair.Base), pq.QuoteIdentifier(c.pair.Clone)
-	c.exec("REASSIGN OWNED BY "+clone+" TO "+base,
-		fmt.Sprintf("gave the objects of %q in this database to %q", c.pair.Clone, c.pair.Base),
-		fmt.Sprintf("The administrator must be a member of both: GRANT %s, %s TO %s.", base, clone, pq.QuoteIdentifier(st.admin)))
+	c.exec(change{
+		statement: "REASSIGN OWNED BY " + clone + " TO " + base,
+		says:      fmt.Sprintf("gave the objects of %q in this database to %q", c.pair.Clone, c.pair.Base),
+		ifDenied:  fmt.Sprintf("The administrator must be a member of both: GRANT %s, %s TO %s.", base, clone, pq.QuoteIdentifier(st.admin)),
+	})
 }

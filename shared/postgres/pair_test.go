@@ -215,6 +215,24 @@ func TestPairFollowsTheBase(t *testing.T) {
 		if changes := c.setPair(clone, "Third-Password"); changes != nil {
 			t.Errorf("an equal pair was changed: %v", changes)
 		}
+		tester := c.administrator(clone, "Third-Password").(dbuser.PairTester)
+		if err := tester.TestPair(t.Context(), c.pair(clone)); err != nil {
+			t.Errorf("an equal pair: %v", err)
+		}
+		revoke := "REVOKE follows FROM follows_clone"
+		if version != "15" {
+			revoke += " GRANTED BY " + id(c.admin)
+		}
+		c.exec("ALTER ROLE follows SET work_mem = '9MB'", "ALTER ROLE follows CONNECTION LIMIT 8", revoke)
+		err := tester.TestPair(t.Context(), c.pair(clone))
+		if !errors.Is(err, rotation.ErrDenied) {
+			t.Fatalf("a pair that differs: %v", err)
+		}
+		for _, says := range []string{"work_mem", "CONNECTION LIMIT 8", "member"} {
+			if !strings.Contains(err.Error(), says) {
+				t.Errorf("the error does not tell of %s: %v", says, err)
+			}
+		}
 	})
 }
 
