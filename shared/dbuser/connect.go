@@ -76,6 +76,15 @@ func (o *once) Connect(context.Context) (driver.Conn, error) {
 
 func (o *once) Driver() driver.Driver { return nil }
 
+// Close is for a connection that nothing was asked on: the pool never got it, and
+// ends with its connector only.
+func (o *once) Close() error {
+	if o.conn == nil {
+		return nil
+	}
+	return o.conn.Close()
+}
+
 var errConnectionLost = errors.New("the connection was lost")
 
 // Try runs statements in a read-only transaction and rolls it back; translate
