@@ -20,6 +20,7 @@ type Server struct {
 	URL string // for AWS_ENDPOINT_URL, --endpoint-url, and BaseEndpoint of an SDK
 
 	region string
+	client *http.Client
 }
 
 // New starts a server: with the options, or as secretsmanager.New makes it without any. It
@@ -50,7 +51,7 @@ func New(t testing.TB, options ...secretsmanager.Options) *Server {
 			t.Errorf("closing the local Secrets Manager: %v", err)
 		}
 	})
-	return &Server{Server: manager, URL: web.URL, region: o.Region}
+	return &Server{Server: manager, URL: web.URL, region: o.Region, client: web.Client()}
 }
 
 // Config is an SDK configuration for the server, with placeholder credentials. Nothing of
@@ -59,7 +60,7 @@ func (s *Server) Config() aws.Config {
 	return aws.Config{
 		Region:       s.region,
 		BaseEndpoint: aws.String(s.URL),
-		HTTPClient:   &http.Client{},
+		HTTPClient:   s.client,
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "test", SecretAccessKey: "test", Source: "secretsmanagertest"}, nil
 		}),
@@ -70,6 +71,6 @@ func (s *Server) Config() aws.Config {
 func (s *Server) Env() []string {
 	return []string{
 		"AWS_ENDPOINT_URL=" + s.URL, "AWS_REGION=" + s.region, "AWS_DEFAULT_REGION=" + s.region,
-		"AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_SESSION_TOKEN=", "AWS_PROFILE=", "AWS_EC2_METADATA_DISABLED=true",
+		"AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_EC2_METADATA_DISABLED=true",
 	}
 }
