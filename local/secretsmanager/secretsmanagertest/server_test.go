@@ -72,7 +72,7 @@ func run(t *testing.T, program, name string, args ...string) {
 		t.Log("boto3 is not installed: its example is not run")
 		return
 	}
-	cmd := exec.CommandContext(t.Context(), name, args...) //nolint:gosec // our own documentation
+	cmd := exec.CommandContext(t.Context(), name, args...)
 	cmd.Env = append(os.Environ(), secretsmanagertest.New(t).Env()...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("%s\n%v\n%s", program, err, out)
