@@ -219,8 +219,12 @@ func (b *Bus) match(payload []byte) ([]*queue, error) {
 	}
 	var queues []*queue
 	readOnly := d.readOnlyManagement()
-	for _, r := range *b.rules.Load() {
+	rules := *b.rules.Load()
+	for i, r := range rules {
 		if r.wants(d, readOnly) {
+			if queues == nil {
+				queues = make([]*queue, 0, len(rules)-i)
+			}
 			queues = append(queues, r.queues...)
 		}
 	}

@@ -15,6 +15,17 @@ import (
 type document struct {
 	text  []byte
 	nodes []node
+
+	// Rules look for the same few members of the same objects: what was found last is kept.
+	memo [64]lookup
+	turn uint32 // of parse; what another turn found is not there
+}
+
+// lookup is what member found.
+type lookup struct {
+	turn          uint32
+	object, child int32
+	name          string
 }
 
 // node is one value. Offsets are into the text; first and next are indexes of nodes, 0 for
@@ -53,6 +64,9 @@ var errDepth = fmt.Errorf("the JSON text is nested more than %d levels deep", ma
 // parse indexes a JSON text, which must not change as long as the document is in use.
 func (d *document) parse(text []byte) error {
 	d.text, d.nodes = text, d.nodes[:0]
+	if d.turn++; d.turn == 0 { // after four billion, those of the first come again
+		d.memo, d.turn = [64]lookup{}, 1
+	}
 	if len(text) > math.MaxInt32 {
 		return errors.New("the JSON text is too long")
 	}
@@ -287,6 +301,18 @@ func (p *parser) number() error {
 
 // member finds a member of an object by name; of several with one name, the last.
 func (d *document) member(object int32, name string) (int32, bool) {
+	place := uint32(object)*31 + uint32(len(name))*7 //nolint:gosec // a hash: it may wrap around
+	if name != "" {
+		place += uint32(name[len(name)-1])
+	}
+	m := &d.memo[place%uint32(len(d.memo))]
+	if m.turn != d.turn || m.object != object || m.name != name {
+		*m = lookup{d.turn, object, d.search(object, name), name}
+	}
+	return m.child, m.child != 0
+}
+
+func (d *document) search(object int32, name string) int32 {
 	found := int32(0)
 	for i := d.nodes[object].first; i != 0; i = d.nodes[i].next {
 		k := d.nodes[i].key
@@ -295,7 +321,7 @@ func (d *document) member(object int32, name string) (int32, bool) {
 			found = i
 		}
 	}
-	return found, found != 0
+	return found
 }
 
 // string is the text of a string, which aliases the document unless it has escapes.
