@@ -22,13 +22,19 @@ const (
 	KilledBefore
 	// KilledAfter: the process dies after the effect.
 	KilledAfter
+	// Stalled: the effect does not happen, and no reply comes before the caller's
+	// deadline. For a [Wire].
+	Stalled
+	// Throttled: the effect does not happen; the caller is asked to slow down. For
+	// an [Injector].
+	Throttled
 )
 
-// Faults are the fates other than Healthy.
+// Faults are the fates of every kind of effect, other than Healthy.
 var Faults = []Fate{NotDone, ReplyLost, KilledBefore, KilledAfter}
 
 func (f Fate) String() string {
-	return [...]string{"healthy", "not done", "reply lost", "killed before", "killed after"}[f]
+	return [...]string{"healthy", "not done", "reply lost", "killed before", "killed after", "stalled", "throttled"}[f]
 }
 
 // Injector decides the fate of side effects. Doubles of stores and drivers pass
@@ -66,6 +72,8 @@ func (i *Injector) Do(name string, effect func() error) error {
 			return err
 		}
 		return fmt.Errorf("%s: injected fault, reply lost: %w", name, rotation.ErrUnreachable)
+	case Throttled:
+		return fmt.Errorf("%s: injected fault: %w", name, rotation.ErrThrottled)
 	case KilledBefore:
 		runtime.Goexit()
 	case KilledAfter:

@@ -22,6 +22,8 @@ const SecretID = "arn:aws:secretsmanager:us-east-1:123456789012:secret:test-AbCd
 type Store struct {
 	// Faults decides the fate of each write.
 	Faults Injector
+	// Calling decides the fate of each call before it is looked at.
+	Calling Injector
 	// Enabled, Deleted: as DescribeSecret tells them.
 	Enabled bool
 	Deleted time.Time
@@ -223,7 +225,7 @@ func (s *Store) enter(ctx context.Context, call, id string) error {
 	if id != SecretID {
 		return fmt.Errorf("%s: %w", call, rotation.ErrNotFound)
 	}
-	return nil
+	return s.Calling.Do(call, func() error { return nil })
 }
 
 func (s *Store) move(stage, to string) {
