@@ -54,8 +54,10 @@ func allow(effect, principal, action, condition string) string {
 
 func TestPoliciesDenyInTheirOwnAccount(t *testing.T) {
 	w := newWorld(t, people)
-	must(w.CreateSecret(t.Context(), &api.CreateSecretInput{Name: aws.String("s"), SecretString: aws.String("v"), ClientRequestToken: aws.String(token(1)),
-		Tags: []types.Tag{{Key: aws.String("team"), Value: aws.String("a")}}}))(t)
+	must(w.CreateSecret(t.Context(), &api.CreateSecretInput{
+		Name: aws.String("s"), SecretString: aws.String("v"), ClientRequestToken: aws.String(token(1)),
+		Tags: []types.Tag{{Key: aws.String("team"), Value: aws.String("a")}},
+	}))(t)
 	in := api.GetSecretValueInput{SecretId: aws.String("s")}
 	const denial = "User: " + app + " is not authorized to perform: secretsmanager:GetSecretValue on resource: s with an explicit deny in a resource-based policy"
 	for condition, denied := range map[string]bool{

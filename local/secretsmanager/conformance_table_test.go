@@ -34,8 +34,10 @@ var replicated = prepare("CreateSecret", `{"Name":"s","SecretString":"v1","Clien
 var conformances = []conformance{
 	{"CreateSecret", []row{
 		// API, Response Syntax; LS test_create_and_update_secret: the ARN ends with - and six characters.
-		{operation: "CreateSecret", in: `{"Name":"s","SecretString":"v1","KmsKeyId":"alias/app","Description":"d","Tags":[{"Key":"k","Value":"v"}]}`,
-			want: `{"ARN":"` + arnForm + `","Name":"s","VersionId":"` + uuidForm + `","ReplicationStatus":null}`},
+		{
+			operation: "CreateSecret", in: `{"Name":"s","SecretString":"v1","KmsKeyId":"alias/app","Description":"d","Tags":[{"Key":"k","Value":"v"}]}`,
+			want: `{"ARN":"` + arnForm + `","Name":"s","VersionId":"` + uuidForm + `","ReplicationStatus":null}`,
+		},
 		// LS test_secret_exists: the message.
 		{operation: "CreateSecret", in: `{"Name":"s","SecretString":"other"}`, code: "ResourceExistsException", message: "The operation failed because the secret s already exists."},
 		// LS test_invalid_secret_name: the message.
@@ -71,8 +73,10 @@ var conformances = []conformance{
 		// LS test_update_secret_version_stages_return_type.
 		{operation: "UpdateSecretVersionStage", in: `{"SecretId":"s","VersionStage":"AWSCURRENT","MoveToVersionId":"` + v2 + `","RemoveFromVersionId":"` + v1 + `"}`, want: `{"ARN":"` + arnForm + `","Name":"s"}`},
 		// LS snapshot: the message names the version that has the label.
-		{operation: "UpdateSecretVersionStage", in: `{"SecretId":"s","VersionStage":"AWSCURRENT","MoveToVersionId":"` + v1 + `"}`, code: "InvalidParameterException",
-			message: "The parameter RemoveFromVersionId can't be empty. Staging label AWSCURRENT is currently attached to version " + v2 + ", so you must explicitly reference that version in RemoveFromVersionId."},
+		{
+			operation: "UpdateSecretVersionStage", in: `{"SecretId":"s","VersionStage":"AWSCURRENT","MoveToVersionId":"` + v1 + `"}`, code: "InvalidParameterException",
+			message: "The parameter RemoveFromVersionId can't be empty. Staging label AWSCURRENT is currently attached to version " + v2 + ", so you must explicitly reference that version in RemoveFromVersionId.",
+		},
 	}},
 	{"DescribeSecret", []row{
 		prepare("CreateSecret", `{"Name":"s","SecretString":"v1","ClientRequestToken":"`+v1+`","KmsKeyId":"alias/app","AddReplicaRegions":[{"Region":"eu-west-1"}],"Tags":[{"Key":"k","Value":"v"}]}`),
@@ -102,8 +106,10 @@ var conformances = []conformance{
 	{"BatchGetSecretValue", []row{
 		made, prepare("CreateSecret", `{"Name":"empty"}`),
 		// API: what cannot be read is in Errors. moto: the texts of the refusals.
-		{operation: "BatchGetSecretValue", sdkOnly: true, in: `{"SecretIdList":["s","nosuch","empty"]}`,
-			want: `{"SecretValues":[{"Name":"s","SecretString":"v1","VersionStages":["AWSCURRENT"]}],"Errors":[{"SecretId":"nosuch","ErrorCode":"ResourceNotFoundException","Message":"` + notFound + `"},{"SecretId":"empty","ErrorCode":"ResourceNotFoundException"}]}`},
+		{
+			operation: "BatchGetSecretValue", sdkOnly: true, in: `{"SecretIdList":["s","nosuch","empty"]}`,
+			want: `{"SecretValues":[{"Name":"s","SecretString":"v1","VersionStages":["AWSCURRENT"]}],"Errors":[{"SecretId":"nosuch","ErrorCode":"ResourceNotFoundException","Message":"` + notFound + `"},{"SecretId":"empty","ErrorCode":"ResourceNotFoundException"}]}`,
+		},
 		{operation: "BatchGetSecretValue", sdkOnly: true, in: `{"SecretIdList":["s"],"Filters":[{"Key":"name","Values":["s"]}]}`, code: "InvalidParameterException", message: "Either 'SecretIdList' or 'Filters' must be provided, but not both."},
 		{operation: "BatchGetSecretValue", sdkOnly: true, in: `{"SecretIdList":["s"],"MaxResults":1}`, code: "InvalidParameterException", message: "'Filters' not specified. 'Filters' must also be specified when 'MaxResults' is provided."},
 	}},
@@ -148,8 +154,10 @@ var conformances = []conformance{
 	{"RotateSecret", []row{
 		made,
 		// LS test_rotate_secret_invalid_lambda_arn: AccessDeniedException.
-		{operation: "RotateSecret", in: `{"SecretId":"s","RotationLambdaARN":"arn:aws:lambda:us-east-1:123456789012:function:nosuch"}`, code: "AccessDeniedException",
-			message: "Secrets Manager cannot invoke the specified Lambda function. Ensure that the function policy grants access to the principal secretsmanager.amazonaws.com."},
+		{
+			operation: "RotateSecret", in: `{"SecretId":"s","RotationLambdaARN":"arn:aws:lambda:us-east-1:123456789012:function:nosuch"}`, code: "AccessDeniedException",
+			message: "Secrets Manager cannot invoke the specified Lambda function. Ensure that the function policy grants access to the principal secretsmanager.amazonaws.com.",
+		},
 		// API_RotationRulesType: every four hours at most.
 		{operation: "RotateSecret", in: `{"SecretId":"s","RotationLambdaARN":"` + functionARN + `","RotationRules":{"ScheduleExpression":"rate(3 hours)"}}`, code: "InvalidParameterException"},
 		// LS test_rotate_secret_with_lambda_success: the new version's id is the token.

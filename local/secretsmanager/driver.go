@@ -56,7 +56,7 @@ func (s *Server) RunDue(ctx context.Context) error {
 				return fmt.Errorf("deleting %s: %w", sec.ARN, err)
 			}
 		case sec.dueReplicas(now):
-			if _, err := s.revise(sec, func(*secret) error { return nil }); err != nil && !isNotFound(err) {
+			if err := s.revise(sec, func(*secret) error { return nil }); err != nil && !isNotFound(err) {
 				return fmt.Errorf("replicating %s: %w", sec.ARN, err)
 			}
 		}
@@ -220,7 +220,7 @@ func (s *Server) land(f *flight, failure error) error {
 		return &RotationError{ARN: f.arn, Err: ErrClosed}
 	}
 	cancelled := f.ctx.Err() != nil
-	_, err := s.revise(f.secret, func(sec *secret) error {
+	err := s.revise(f.secret, func(sec *secret) error {
 		ours := sec.InFlight != nil && *sec.InFlight == f.inFlight
 		cancelled = cancelled || !ours
 		if f.Test && (!cancelled || !ours) {

@@ -247,3 +247,26 @@ func TestBatches(t *testing.T) {
 		t.Errorf("observed %+v", last)
 	}
 }
+
+// What RDS does: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-secrets-manager.html
+func TestSecretsOfOtherServices(t *testing.T) {
+	w := newWorld(t)
+	w.with("rds!db-1", "", "team", "a")
+	w.with("mine", "", "", "")
+	must(0, w.srv.SetOwner("rds!db-1", "rds", map[string]string{"aws:rds:primaryDBInstanceArn": "arn:aws:rds:us-east-1:123456789012:db:db-1"}))(t)
+	w.findings([]finding{
+		{by("owning-service", "rds"), []string{"rds!db-1"}},
+		{by("owning-service", "!rds"), []string{"mine"}},
+		{by("tag-key", "aws:rds"), []string{"rds!db-1"}},
+	})
+	if d := w.describe("rds!db-1"); *d.OwningService != "rds" || len(d.Tags) != 2 {
+		t.Errorf("described as %+v", d)
+	}
+	must(0, w.srv.SetOwner("rds!db-1", "", nil))(t)
+	if d := w.describe("rds!db-1"); d.OwningService != nil || len(d.Tags) != 1 {
+		t.Errorf("described as %+v", d)
+	}
+	if w.srv.SetOwner("nosuch", "rds", nil) == nil || w.srv.SetOwner("mine", "rds", map[string]string{"team": "a"}) == nil {
+		t.Error("a mistake was taken")
+	}
+}

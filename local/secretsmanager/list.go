@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -111,15 +112,15 @@ func (s *Server) page(where place, q query, n int, token *string) ([]*secret, st
 // id tells queries apart, so that a token of one is refused by another.
 func (q query) id() string {
 	h := fnv.New64a()
-	fmt.Fprintf(h, "%q %v %v", q.by, q.descending, q.planned)
-	_ = json.NewEncoder(h).Encode(q.filters) // a hash takes everything
-	return fmt.Sprintf("%x", h.Sum64())
+	_ = json.NewEncoder(h).Encode([]any{q.by, q.descending, q.planned, q.filters}) // a hash takes everything
+	return strconv.FormatUint(h.Sum64(), 16)
 }
 
 // cursor is what a NextToken holds: the last element of a page, by what it is sorted by.
 type cursor struct {
 	Of   string // what was listed
-	At   int64  `json:",omitempty"`
+	At   int64  `json:",omitempty"` // a time, in nanoseconds
+	Seq  uint64 `json:",omitempty"` // of a version
 	ARN  string `json:",omitempty"`
 	Name string `json:",omitempty"`
 }

@@ -153,18 +153,18 @@ func (s *Server) validateResourcePolicy(c *caller, in *validateResourcePolicyInp
 		out.ValidationErrors = append(out.ValidationErrors, validationError{check, why})
 	}
 	policy, err := parsePolicy(*in.ResourcePolicy)
-	if errorCode(err) == "UnsupportedOperationException" {
+	switch errorCode(err) {
+	case "":
+		if policy.Public() {
+			fail("BROAD_ACCESS", textPublic)
+		}
+		if sec.policy = policy; !s.mayManage(c, sec) {
+			fail("LOCKOUT", textLockOut)
+		}
+	case "MalformedPolicyDocumentException":
+		fail("SYNTAX", errorMessage(err))
+	default:
 		return nil, err
-	}
-	if err != nil {
-		fail("SYNTAX", err.(*apiError).message)
-		return out, nil
-	}
-	if policy.Public() {
-		fail("BROAD_ACCESS", textPublic)
-	}
-	if sec.policy = policy; !s.mayManage(c, sec) {
-		fail("LOCKOUT", textLockOut)
 	}
 	out.PolicyValidationPassed = len(out.ValidationErrors) == 0
 	return out, nil

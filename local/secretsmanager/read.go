@@ -219,11 +219,11 @@ func versionsPage(list []*version, arn string, most *int64, token *string) ([]*v
 		return nil, "", err
 	}
 	if from != nil {
-		list = slices.DeleteFunc(list, func(v *version) bool { return int64(v.Seq) <= from.At })
+		list = slices.DeleteFunc(list, func(v *version) bool { return v.Seq <= from.Seq })
 	}
 	n := pageSize(most, 100)
 	if len(list) <= n {
 		return list, "", nil
 	}
-	return list[:n], cursor{Of: arn, At: int64(list[n-1].Seq)}.String(), nil
+	return list[:n], cursor{Of: arn, Seq: list[n-1].Seq}.String(), nil
 }

@@ -231,10 +231,11 @@ func (s *Server) edit(old *secret, edit func(*secret) error) (*secret, error) {
 }
 
 // revise is edit for a secret that may have changed, or ended, since the caller saw it.
-func (s *Server) revise(seen *secret, edit func(*secret) error) (*secret, error) {
+func (s *Server) revise(seen *secret, edit func(*secret) error) error {
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	return s.reviseLocked(seen, edit)
+	_, err := s.reviseLocked(seen, edit)
+	return err
 }
 
 func (s *Server) reviseLocked(seen *secret, edit func(*secret) error) (*secret, error) {

@@ -86,9 +86,12 @@ func TestSignatures(t *testing.T) {
 		"of the future":     {signed(t, w.http.URL, "AKIDTEST", now.Add(6*time.Minute), "secretsmanager", nil), "InvalidSignatureException", "~Signature not yet current: .*"},
 	} {
 		t.Run(what, func(t *testing.T) {
-			reply := must(w.http.Client().Do(c.request))(t)
+			reply, err := w.http.Client().Do(c.request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer reply.Body.Close()
 			text := must(io.ReadAll(reply.Body))(t)
-			reply.Body.Close()
 			if code := reply.Header.Get("x-amzn-ErrorType"); code != c.code || code != "" && reply.StatusCode != 400 {
 				t.Fatalf("got %d %s", reply.StatusCode, text)
 			}
