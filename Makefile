@@ -12,6 +12,10 @@ gotestsum_version := v1.13.0
 lint := $(CURDIR)/bin/golangci-lint-$(lint_version)
 gotestsum := $(CURDIR)/bin/gotestsum-$(gotestsum_version)
 
+# How functions and the embedded database server are compiled. Used for all checks
+# that compile, so that each dependency is compiled once.
+deployed := CGO_ENABLED=0 GOFLAGS='$(GOFLAGS) -trimpath'
+
 # What must compile. The embedded database server takes long, and the tests build
 # it for this machine: there, one of each other system will do.
 platforms := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
@@ -39,8 +43,8 @@ servers: ## Install the test servers on Debian (as root)
 
 .PHONY: lint
 lint: $(lint) ## Run the linter
-	$(lint) run ./...
-	cd local/embeddeddb && $(lint) run --config ../../.golangci.yml ./...
+	$(deployed) $(lint) run --allow-parallel-runners ./...
+	cd local/embeddeddb && $(deployed) $(lint) run --allow-parallel-runners --config ../../.golangci.yml ./...
 
 .PHONY: build
 build: ## Compile the command line to bin/rekey
@@ -50,13 +54,13 @@ build: ## Compile the command line to bin/rekey
 cross: ## Compile and vet everything, tests too, for Linux, macOS and Windows
 	@for platform in $(platforms); do \
 		echo "vet and build for $$platform"; \
-		export CGO_ENABLED=0 GOOS=$${platform%/*} GOARCH=$${platform#*/}; \
+		export $(deployed) GOOS=$${platform%/*} GOARCH=$${platform#*/}; \
 		go vet ./...; \
 		go build ./...; \
 	done
 	@for platform in $(embedded_platforms); do \
 		echo "vet and build local/embeddeddb for $$platform"; \
-		export CGO_ENABLED=0 GOOS=$${platform%/*} GOARCH=$${platform#*/}; \
+		export $(deployed) GOOS=$${platform%/*} GOARCH=$${platform#*/}; \
 		go -C local/embeddeddb vet ./...; \
 		go -C local/embeddeddb build -o /dev/null .; \
 	done
