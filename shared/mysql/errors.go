@@ -41,7 +41,7 @@ func translate(ctx context.Context, err error) error {
 		return rotation.WithHint(fmt.Errorf("%s: %w", said, rotation.ErrDenied), "Unlock the account: ALTER USER … ACCOUNT UNLOCK.")
 	case 1862, 1820: // ER_MUST_CHANGE_PASSWORD_LOGIN, ER_MUST_CHANGE_PASSWORD
 		return rotation.WithHint(fmt.Errorf("the password has expired: %s: %w", said, rotation.ErrDenied), "Set AWSCURRENT's password again as an administrator, then rotate.")
-	case 1044, 1142, 1227, 1130, 3159, 3955: // no access to the database, the table, the operation; from this host; without TLS; user management locked
+	case 1044, 1142, 1143, 1370, 1227, 1410, 1130, 3159, 3955: // no access to the database, the table, the column, the routine, the operation; no right to grant; from this host; without TLS; user management locked
 		return fmt.Errorf("%s: %w", said, rotation.ErrDenied)
 	case 1049: // ER_BAD_DB_ERROR
 		return rotation.WithHint(fmt.Errorf("%s: %w", said, rotation.ErrConfig), `Correct "dbname" in the secret.`)
