@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	api "github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
 	"github.com/rekey-aws/rekey/local/secretsmanager"
 )
@@ -55,7 +56,7 @@ func TestAcknowledgedWritesSurviveAKill(t *testing.T) {
 		go func() {
 			defer func() { ended <- struct{}{} }()
 			name := fmt.Sprint("s", i)
-			if _, err := client.CreateSecret(context.Background(), &api.CreateSecretInput{Name: &name}); err != nil {
+			if _, err := client.CreateSecret(context.Background(), &api.CreateSecretInput{Name: &name, AddReplicaRegions: []types.ReplicaRegionType{{Region: aws.String("eu-west-1")}}}); err != nil {
 				return
 			}
 			for n := 1; ; n++ {
@@ -83,6 +84,9 @@ func TestAcknowledgedWritesSurviveAKill(t *testing.T) {
 		fmt.Sscan(w.value(fmt.Sprint("s", i)), &got)
 		if got != n && got != n+1 { // the last one may have been written and not acknowledged
 			t.Errorf("secret %d holds write %d, but %d was acknowledged", i, got, n)
+		}
+		if copied := w.valueIn("eu-west-1", fmt.Sprint("s", i)); copied != fmt.Sprint(got) {
+			t.Errorf("secret %d holds write %d, and its replica %s: half a commit", i, got, copied)
 		}
 	}
 }
