@@ -54,7 +54,12 @@ func (s *Server) createSecret(c *caller, in *createSecretInput) (*written, error
 	defer s.writing.Unlock()
 	old := s.kept(c.place, sec.Name)
 	if old != nil && !old.gone(sec.Created) {
-		return recreated(old, token, v)
+		c.secret = old
+		out, err := recreated(old, token, v)
+		if err == nil {
+			out.ReplicationStatus = s.replicationStatus(old)
+		}
+		return out, err
 	}
 	out := &written{ARN: sec.ARN, Name: sec.Name}
 	if v != nil {

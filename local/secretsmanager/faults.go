@@ -88,7 +88,7 @@ type bucket struct {
 // next chooses the fault of a call: what choose says, else what the first rule says that has a
 // say. Latencies add up.
 func (f *faults) next(choose func(string, int) Fault, c *caller) Fault {
-	if choose == nil && len(f.rules) == 0 {
+	if choose == nil && len(f.rules) == 0 || operations[c.operation] == nil {
 		return Fault{}
 	}
 	f.mu.Lock()

@@ -151,6 +151,7 @@ func TestFiltersThatAreRefused(t *testing.T) {
 		`{"Filters":[{"Key":"colour","Values":["x"]}]}`:              {"ValidationException", "1 validation error detected: Value 'colour' at 'filters.1.member.key' failed to satisfy constraint: Member must satisfy enum value set: [all, name, tag-key, description, tag-value, primary-region, owning-service]"},
 		`{"Filters":[{"Key":"name","Values":["a%"]}]}`:               {"ValidationException", ""},
 		`{"SortBy":"size"}`:                                          {"ValidationException", "1 validation error detected: Value 'size' at 'sortBy' failed to satisfy constraint: Member must satisfy enum value set: [created-date, last-accessed-date, last-changed-date, name]"},
+		`{"SortBy":"NAME"}`:                                          {"ValidationException", ""},
 		`{"SortOrder":"up"}`:                                         {"ValidationException", ""},
 		`{"Filters":[{"Key":"name","Values":["a"],"Colour":"red"}]}`: {"UnsupportedOperationException", ""},
 	} {

@@ -1,6 +1,7 @@
 package secretsmanager
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -13,9 +14,7 @@ import (
 const defaultKey = "alias/aws/secretsmanager"
 
 // The forms of a KmsKeyId: https://docs.aws.amazon.com/kms/latest/developerguide/concepts.html#key-id
-var (
-	keyForm = regexp.MustCompile(`^(?:(arn:aws[a-z-]*:kms:([a-z0-9-]+):[0-9]{12}):)?(alias/[A-Za-z0-9/_-]+|key/[A-Za-z0-9-]+|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|mrk-[0-9a-f]{32})$`)
-)
+var keyForm = regexp.MustCompile(`^(?:(arn:aws[a-z-]*:kms:([a-z0-9-]+):[0-9]{12}):)?(alias/[A-Za-z0-9/_-]+|key/[A-Za-z0-9-]+|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|mrk-[0-9a-f]{32})$`)
 
 // kmsKey checks a KmsKeyId for use in a Region. The texts begin as AWS's do: recorded in
 // https://github.com/hashicorp/terraform-provider-aws/pull/13303 and by CDK users for an ARN
@@ -39,6 +38,16 @@ func (s *Server) kmsKey(id *string, region string) error {
 		return wrong("Alias %s is not found.", *id)
 	}
 	return wrong("Key '%s' does not exist", *id)
+}
+
+// checkKeys refuses declared keys that no id could name.
+func checkKeys(keys []string) error {
+	for _, k := range keys {
+		if !keyForm.MatchString(k) {
+			return fmt.Errorf("local Secrets Manager: the declared KMS key %q is none: give an ARN, a key id or an alias such as alias/app", k)
+		}
+	}
+	return nil
 }
 
 // sameKey says whether a declared key answers to an id in a Region: one of them may be an ARN

@@ -31,7 +31,7 @@ func (s *Server) listSecrets(c *caller, in *listSecretsInput) (*listSecretsOutpu
 		enum("SortBy", in.SortBy, "created-date", "last-accessed-date", "last-changed-date", "name"), checkFilters(in.Filters)); err != nil {
 		return nil, err
 	}
-	q := query{by: cmp.Or(deref(in.SortBy), "created-date"), descending: strings.EqualFold(deref(in.SortOrder), "desc"), filters: in.Filters, planned: deref(in.IncludePlannedDeletion)}
+	q := query{by: cmp.Or(deref(in.SortBy), "created-date"), descending: deref(in.SortOrder) == "desc", filters: in.Filters, planned: deref(in.IncludePlannedDeletion)}
 	found, next, err := s.page(c.place, q, pageSize(in.MaxResults, 100), in.NextToken)
 	if err != nil {
 		return nil, err
@@ -47,7 +47,7 @@ func (s *Server) listSecrets(c *caller, in *listSecretsInput) (*listSecretsOutpu
 
 // enum checks a member against the values that the API's model names.
 func enum(member string, given *string, values ...string) error {
-	if given == nil || slices.Contains(values, strings.ToLower(*given)) {
+	if given == nil || slices.Contains(values, *given) {
 		return nil
 	}
 	return violation(fmt.Sprintf("'%.64s'", *given), member, "Member must satisfy enum value set: ["+strings.Join(values, ", ")+"]")

@@ -46,7 +46,7 @@ func (s *Server) putResourcePolicy(c *caller, in *putResourcePolicyInput) (*reso
 		if deref(in.BlockPublicPolicy) && policy.Public() {
 			return apiErr("PublicPolicyException", textPublic)
 		}
-		sec.Policy, sec.policy = *in.ResourcePolicy, policy
+		sec.Policy, sec.policy, sec.Changed = *in.ResourcePolicy, policy, s.opt.Now()
 		if !s.mayManage(c, sec) {
 			return apiErr("MalformedPolicyDocumentException", textLockOut)
 		}
@@ -105,7 +105,7 @@ func (s *Server) deleteResourcePolicy(c *caller, in *onlySecretID) (*resourcePol
 		if err := sec.live(); err != nil {
 			return err
 		}
-		sec.Policy, sec.policy = "", nil
+		sec.Policy, sec.policy, sec.Changed = "", nil, s.opt.Now()
 		return nil
 	})
 	if err != nil {

@@ -147,6 +147,28 @@ func TestReplicasTakeNoChange(t *testing.T) {
 	}
 }
 
+// A rotation runs on the primary, and its value arrives at the replicas.
+func TestARotationReachesTheReplicas(t *testing.T) {
+	w := newWorld(t)
+	w.create("s", "v0")
+	must(w.replicate("s", false, "eu-west-1"))(t)
+	must(0, w.rotate(1, withRules(types.RotationRulesType{AutomaticallyAfterDays: aws.Int64(7)})))(t)
+	must(w.wait())(t)
+	d := must(w.client("eu-west-1").DescribeSecret(t.Context(), &api.DescribeSecretInput{SecretId: aws.String("s")}))(t)
+	if w.valueIn("eu-west-1", "s") != "made for "+token(1) || d.RotationEnabled != nil {
+		t.Errorf("the replica has %q, rotation %v", w.valueIn("eu-west-1", "s"), d.RotationEnabled)
+	}
+	if diff := cmp.Diff(w.stages("s"), d.VersionIdsToStages); diff != "" {
+		t.Error(diff)
+	}
+	w.pass(9 * 24 * time.Hour)
+	must(0, w.srv.RunDue(t.Context()))(t)
+	must(w.wait())(t)
+	if w.valueIn("eu-west-1", "s") != w.value("s") || w.value("s") == "made for "+token(1) {
+		t.Error("the scheduled rotation did not arrive")
+	}
+}
+
 func TestReplicationThatFails(t *testing.T) {
 	var events []secretsmanager.SecretEvent
 	w := newWorld(t, func(o *secretsmanager.Options) {

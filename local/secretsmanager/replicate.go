@@ -70,6 +70,7 @@ func (s *Server) replicateSecretToRegions(c *caller, in *replicateInput) (*repli
 			return err
 		}
 		sec.replicateTo(in.AddReplicaRegions, deref(in.ForceOverwriteReplicaSecret))
+		sec.Changed = s.opt.Now()
 		return nil
 	})
 	if err != nil {

@@ -53,7 +53,7 @@ type Options struct {
 
 	OnCall     func(Call)          // after each API call, before its reply is sent; may be called concurrently
 	OnRotation func(RotationEvent) // at each turn of a rotation, in order for one secret; may be called concurrently
-	OnSecret   func(SecretEvent)   // what the service does to secrets by itself; may be called concurrently
+	OnSecret   func(SecretEvent)   // what the service does to secrets by itself; must not call the server back
 	OnLabels   func(LabelEvent)    // each write that moved labels, after its commit; must not call the Server
 
 	// Fault makes the n-th call of an operation (counted from 1) fail on purpose; nil: none do.
@@ -120,7 +120,7 @@ func New(o Options) (*Server, error) {
 	case o.Attempts < 1:
 		return nil, fmt.Errorf("local Secrets Manager: %d attempts of a rotation are none: give 1 or more", o.Attempts)
 	}
-	if err := o.completeCallers(); err != nil {
+	if err := errors.Join(o.completeCallers(), checkKeys(o.Keys)); err != nil {
 		return nil, err
 	}
 	if err := checkFaults(o.Faults); err != nil {

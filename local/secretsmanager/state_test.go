@@ -198,7 +198,16 @@ func TestOneServerForADirectory(t *testing.T) {
 }
 
 func TestOptionsThatMakeNoSense(t *testing.T) {
-	for _, o := range []secretsmanager.Options{{Account: "12"}, {Region: "Mars!"}, {Attempts: -1}, {StateDir: "/dev/null/x"}} {
+	for _, o := range []secretsmanager.Options{
+		{Account: "12"},
+		{Region: "Mars!"},
+		{Attempts: -1},
+		{StateDir: "/dev/null/x"},
+		{Keys: []string{"my key"}},
+		{Callers: map[string]secretsmanager.Caller{"": {}}},
+		{Callers: map[string]secretsmanager.Caller{"A": {Account: "1"}}},
+		{Callers: map[string]secretsmanager.Caller{"A": {Principal: "app"}}},
+	} {
 		if _, err := secretsmanager.New(o); err == nil {
 			t.Errorf("%+v was taken", o)
 		}
