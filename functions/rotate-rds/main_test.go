@@ -63,6 +63,7 @@ type account struct {
 	secret   string // ARN
 	user     string
 	password string // the first
+	dual     bool   // the user may keep its old password
 
 	mu    sync.Mutex
 	logs  bytes.Buffer
@@ -84,14 +85,21 @@ type engine struct {
 	server  database.Engine
 	version string
 	create  string // %s, %s: user, password
+	grant   string // the privilege to keep an old password; "": none is granted
 }
 
 var engines = []engine{
-	{"PostgreSQL 15", "postgres", database.Postgres, "15", `CREATE ROLE %s LOGIN PASSWORD '%s'`},
-	{"PostgreSQL 18", "aurora-postgresql", database.Postgres, "18", `CREATE ROLE %s LOGIN PASSWORD '%s'`},
-	{"MySQL 9", "mysql", database.MySQL, "9", `CREATE USER %s@'%%' IDENTIFIED BY '%s'`},
-	{"MariaDB 10.11", "mariadb", database.MariaDB, "10.11", `CREATE USER %s@'%%' IDENTIFIED BY '%s'`},
+	{"PostgreSQL 15", "postgres", database.Postgres, "15", `CREATE ROLE %s LOGIN PASSWORD '%s'`, ""},
+	{"PostgreSQL 18", "aurora-postgresql", database.Postgres, "18", `CREATE ROLE %s LOGIN PASSWORD '%s'`, ""},
+	{"MySQL 9", "mysql", database.MySQL, "9", `CREATE USER %s@'%%' IDENTIFIED BY '%s'`, ""},
+	{"MariaDB 10.11", "mariadb", database.MariaDB, "10.11", `CREATE USER %s@'%%' IDENTIFIED BY '%s'`, ""},
 }
+
+// withDual are the engines, and once more those that know dual passwords.
+var withDual = append(slices.Clone(engines),
+	engine{"MySQL 9 dual", "aurora-mysql", database.MySQL, "9", `CREATE USER %s@'%%' IDENTIFIED BY '%s'`, "APPLICATION_PASSWORD_ADMIN"},
+	engine{"MariaDB 10.11 dual", "mariadb", database.MariaDB, "10.11", `CREATE USER %s@'%%' IDENTIFIED BY '%s'`, "CREATE USER"},
+)
 
 // functionKey is the access key under which the function's calls are told from
 // the test's.
@@ -99,7 +107,10 @@ const functionKey = "AKIDFUNCTION"
 
 func newAccount(t testing.TB, e engine, db *database.Server, user string, environment map[string]string, tune ...func(*lambda.Config)) *account {
 	t.Helper()
-	a := &account{t: t, database: db, user: user, password: "First-Password-of-" + user}
+	if e.grant != "" {
+		user += "_dual"
+	}
+	a := &account{t: t, database: db, user: user, password: "First-Password-of-" + user, dual: e.grant != ""}
 	registry := &lambda.Registry{}
 	var err error
 	a.server, err = secretsmanager.New(secretsmanager.Options{
@@ -165,7 +176,11 @@ func newAccount(t testing.TB, e engine, db *database.Server, user string, enviro
 // createUser makes the user and its secret.
 func (a *account) createUser(e engine) {
 	a.t.Helper()
-	if err := a.database.Exec(a.t.Context(), fmt.Sprintf(e.create, a.user, a.password)); err != nil {
+	statements := []string{fmt.Sprintf(e.create, a.user, a.password)}
+	if a.dual {
+		statements = append(statements, "GRANT "+e.grant+" ON *.* TO "+a.user+"@'%'")
+	}
+	if err := a.database.Exec(a.t.Context(), statements...); err != nil {
 		a.t.Fatal(err)
 	}
 	text, err := json.Marshal(map[string]any{
@@ -226,8 +241,8 @@ func (a *account) mustHaveRotated(old string) {
 	if err := a.database.Login(a.t.Context(), a.user, current); err != nil {
 		a.t.Errorf("locked out: AWSCURRENT does not log in: %v", err)
 	}
-	if a.database.Login(a.t.Context(), a.user, old) == nil {
-		a.t.Error("the old password still logs in")
+	if valid := a.database.Login(a.t.Context(), a.user, old) == nil; valid != a.dual {
+		a.t.Errorf("the old password logs in: %v, want %v", valid, a.dual)
 	}
 	a.mustNotLeak(current, previous)
 }
@@ -251,7 +266,10 @@ func (a *account) mustNotLeak(passwords ...string) {
 	}
 }
 
-func eachEngine(t *testing.T, test func(t *testing.T, e engine)) {
+func eachEngine(t *testing.T, test func(t *testing.T, e engine)) { eachOf(t, engines, test) }
+
+func eachOf(t *testing.T, engines []engine, test func(t *testing.T, e engine)) {
+	t.Helper()
 	if testing.Short() {
 		t.Skip("needs database servers")
 	}
@@ -265,7 +283,7 @@ func eachEngine(t *testing.T, test func(t *testing.T, e engine)) {
 
 func TestRotation(t *testing.T) {
 	t.Parallel()
-	eachEngine(t, func(t *testing.T, e engine) {
+	eachOf(t, withDual, func(t *testing.T, e engine) {
 		a := newAccount(t, e, databasetest.Shared(t, e.server, e.version), "rotated", nil)
 		old := a.password
 		for range 3 {
@@ -279,6 +297,13 @@ func TestRotation(t *testing.T) {
 				t.Errorf("%d calls, want 8: %v", len(a.calls), a.calls)
 			}
 		}
+		strategy := `"strategy":"single"`
+		if a.dual {
+			strategy = `"strategy":"dual"`
+		}
+		if n := strings.Count(a.logs.String(), strategy); n != 3 {
+			t.Errorf("%d steps say %s, want 3:\n%s", n, strategy, a.logs.String())
+		}
 		if n := strings.Count(a.logs.String(), `"outcome":"done"`); n != 12 {
 			t.Errorf("%d steps done in the log, want 12:\n%s", n, a.logs.String())
 		}
@@ -290,7 +315,7 @@ func TestRotation(t *testing.T) {
 // repeats the sequence.
 func TestStepsFailAndAreRepeated(t *testing.T) {
 	t.Parallel()
-	eachEngine(t, func(t *testing.T, e engine) {
+	eachOf(t, withDual, func(t *testing.T, e engine) {
 		db := databasetest.Shared(t, e.server, e.version)
 		a := newAccount(t, e, db, "repeated", map[string]string{"AWS_MAX_ATTEMPTS": "1"})
 		for _, kind := range []secretsmanager.FaultKind{secretsmanager.Throttle, secretsmanager.ServerError, secretsmanager.Drop, secretsmanager.LoseReply} {
