@@ -35,14 +35,14 @@ type line struct {
 	loseReply      bool
 }
 
-// NewWire listens on a free port of the loopback. Close it.
+// NewWire listens on a free port of the loopback. Close it before ctx ends.
 func NewWire(ctx context.Context, server string) (*Wire, error) {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
 	w := &Wire{listener: l, server: server, lines: map[*line]struct{}{}}
-	go w.serve()
+	go w.serve(ctx)
 	return w, nil
 }
 
@@ -72,18 +72,18 @@ func (w *Wire) Close() error {
 	return w.listener.Close()
 }
 
-func (w *Wire) serve() {
+func (w *Wire) serve(ctx context.Context) {
 	for {
 		client, err := w.listener.Accept()
 		if err != nil {
 			return // closed
 		}
-		go w.connect(client)
+		go w.connect(ctx, client)
 	}
 }
 
-func (w *Wire) connect(client net.Conn) {
-	server, err := net.Dial("tcp", w.server)
+func (w *Wire) connect(ctx context.Context, client net.Conn) {
+	server, err := (&net.Dialer{}).DialContext(ctx, "tcp", w.server)
 	if err != nil {
 		_ = client.Close()
 		return
