@@ -124,11 +124,16 @@ func list(grants []grant) string {
 	for i, g := range grants {
 		text[i] = g.String()
 	}
-	const most = 12 // an error is one line of a log
+	return clipped(text, ", ")
+}
+
+// clipped joins what goes into an error, which is one line of a log.
+func clipped(text []string, separator string) string {
+	const most = 12
 	if len(text) > most {
-		text = append(text[:most], "…")
+		text = append(slices.Clone(text[:most]), "…")
 	}
-	return strings.Join(text, ", ")
+	return strings.Join(text, separator)
 }
 
 // group is what one statement can grant or revoke.

@@ -127,16 +127,15 @@ func (a grantSet) mayGrant(g grant, mariadb bool) bool {
 	return a.holds(g) && a.holds(grant{what: grantOption, on: g.on})
 }
 
-// allow is the statement that lets the administrator grant g.
-func (g grant) allow(admin string, mariadb bool) string {
-	switch {
-	case (g.kind == roleGrant || g.kind == roleAdmin) && !mariadb:
+// allow is the statement that lets an administrator grant the group.
+func (p group) allow(admin string, mariadb bool) string {
+	switch role := p[0].kind == roleGrant || p[0].kind == roleAdmin; {
+	case role && !mariadb:
 		return "GRANT ROLE_ADMIN ON *.* TO " + admin
-	case g.kind == roleGrant || g.kind == roleAdmin:
-		return "GRANT " + g.what + " TO " + admin + " WITH ADMIN OPTION"
-	case g.kind == defaultRole:
+	case role:
+		return "GRANT " + p[0].what + " TO " + admin + " WITH ADMIN OPTION"
+	case p[0].kind == defaultRole:
 		return "GRANT UPDATE ON mysql.* TO " + admin
 	}
-	g.what = strings.TrimSuffix(g.what, withGrantOption)
-	return group{g, {what: grantOption}}.grantTo(admin)
+	return append(slices.Clone(p), grant{what: grantOption}).grantTo(admin)
 }

@@ -220,37 +220,52 @@ func errNoUser(user string) error {
 // permitted tells whether the administrator may do what is to be done. What it
 // does not know it lets pass.
 func (a *administration) permitted(c *couple) error {
-	var missing, remedies []string
-	need := func(g grant, ok bool) {
-		if remedy := g.allow(a.admin, a.mariadb) + ";"; !ok && !slices.Contains(remedies, remedy) {
-			missing = append(missing, g.String())
+	missing := grantSet{}
+	for _, g := range a.toChange(c) {
+		if !c.admin.mayGrant(g, a.mariadb) {
+			missing[g] = true
+		}
+	}
+	var what, remedies []string
+	// Accounts that have SYSTEM_USER only those alter that have it too.
+	for _, own := range []grant{{what: "CREATE USER"}, {what: "SYSTEM_USER"}} {
+		if (own.what == "CREATE USER" || c.union[own]) && !c.admin.holds(own) {
+			what = append(what, own.String())
+			remedies = append(remedies, group{own}.grantTo(a.admin)+";")
+		}
+	}
+	for _, p := range append(grouped(missing.sorted()), missing.some(defaultRole)) {
+		if len(p) == 0 {
+			continue
+		}
+		what = append(what, list(p))
+		if remedy := p.allow(a.admin, a.mariadb) + ";"; !slices.Contains(remedies, remedy) {
 			remedies = append(remedies, remedy)
 		}
 	}
-	createUser := grant{what: "CREATE USER"}
-	need(createUser, c.admin.holds(createUser))
-	for _, model := range c.base {
-		have := grantSet{}
-		if i := indexHost(c.clone, model.host); i >= 0 {
-			have = c.clone[i].grants
-		} else if c.cloneInUse() {
-			continue
-		}
-		wanted := model.grants.without(have)
-		if !c.cloneInUse() {
-			wanted = append(wanted, have.without(model.grants)...)
-		} else if len(c.foreign) > 0 {
-			continue
-		}
-		for _, g := range wanted {
-			need(g, c.admin.mayGrant(g, a.mariadb))
-		}
-	}
-	if len(missing) == 0 {
+	if len(what) == 0 {
 		return nil
 	}
-	return rotation.WithHint(fmt.Errorf("checking the administrator %s: it may not grant what %q holds: %s: %w", a.admin, c.Base, strings.Join(missing, ", "), rotation.ErrDenied),
-		strings.Join(remedies, " "))
+	return rotation.WithHint(fmt.Errorf("checking the administrator %s: it may not grant or alter what %q has: %s: %w", a.admin, c.Base, clipped(what, ", "), rotation.ErrDenied),
+		clipped(remedies, " "))
+}
+
+// toChange are the grants that SetPair would give or take.
+func (a *administration) toChange(c *couple) []grant {
+	var all []grant
+	for _, model := range c.base {
+		i := indexHost(c.clone, model.host)
+		switch {
+		case i < 0 && !c.cloneInUse():
+			all = append(all, model.grants.sorted()...)
+		case i >= 0 && !c.cloneInUse():
+			all = append(all, model.grants.without(c.clone[i].grants)...)
+			all = append(all, c.clone[i].grants.without(model.grants)...)
+		case i >= 0 && len(c.foreign) == 0:
+			all = append(all, addable(model, c.clone[i], a.mariadb).without(c.clone[i].grants)...)
+		}
+	}
+	return all
 }
 
 func indexHost(accounts []account, host string) int {

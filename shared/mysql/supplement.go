@@ -41,12 +41,7 @@ func (a *administration) supplement(ctx context.Context, c *couple) error {
 }
 
 func (a *administration) supplementAccount(ctx context.Context, model, x account) error {
-	add := account{grants: grantSet{}}
-	for g := range model.grants {
-		if addable(g, model, x, a.mariadb) {
-			add.grants[g] = true
-		}
-	}
+	add := account{grants: addable(model, x, a.mariadb)}
 	gone := grantSet{}
 	missing, err := a.grantMissing(ctx, add, x, gone)
 	if err != nil {
@@ -69,19 +64,20 @@ func (a *administration) supplementAccount(ctx context.Context, model, x account
 	return nil
 }
 
-// addable tells what can be given without taking anything, not even for a
-// moment: a partial revoke comes after the global privilege that it restricts,
+// addable is what of a model can be given without taking anything, not even for
+// a moment: a partial revoke comes after the global privilege that it restricts,
 // and MariaDB's default role takes the place of another.
-func addable(g grant, model, x account, mariadb bool) bool {
-	switch {
-	case g.kind == restriction:
-		return false
-	case g.kind == privilege && g.on == object{}:
-		return len(model.grants.some(restriction)) == 0
-	case g.kind == defaultRole && mariadb:
-		return len(x.grants.some(defaultRole)) == 0
+func addable(model, x account, mariadb bool) grantSet {
+	restricted := len(model.grants.some(restriction)) > 0
+	defaulted := mariadb && len(x.grants.some(defaultRole)) > 0
+	add := grantSet{}
+	for g := range model.grants {
+		global := g.kind == privilege && g.on == object{}
+		if g.kind != restriction && !(global && restricted) && !(g.kind == defaultRole && defaulted) {
+			add[g] = true
+		}
 	}
-	return true
+	return add
 }
 
 // drop ends an account of the clone on a host that the base user has no more. It
