@@ -38,6 +38,7 @@ func (d Driver) Rules() dbuser.Rules {
 		UsernameLength: utf8.RuneCountInString,
 		MaxPassword:    128, // well under the servers' 255, and what poolers and clients take
 		Dual:           true,
+		Administered:   true,
 	}
 	if d.MariaDB {
 		r.MaxUsername = 80

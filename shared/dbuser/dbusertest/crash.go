@@ -175,13 +175,13 @@ func (b *crashBench) crash(t *testing.T, f Fault) (o Outcome, failures []error) 
 			failures = append(failures, fmt.Errorf("%s: %w", what, err))
 		}
 	}
-	ended := b.Password(t, rotation.Previous) // does not log in once this is over
+	_, ended := b.store.Labelled(rotation.Previous) // does not log in once this is over
 	r := b.store.Begin()
 	first := b.failing(t, f, r)
 	b.heal()
 	if err := b.logsIn(t, rotation.Current); err != nil {
 		o.Meanwhile++
-		if b.target.Dual {
+		if b.target.noWindow() {
 			fail(&o.LockedOut, "AWSCURRENT is refused right after the fault", err)
 		}
 	}
@@ -233,7 +233,7 @@ func (b *crashBench) heal() {
 }
 
 // wrong is what is not as it must be after a rotation, other than AWSCURRENT.
-func (b *crashBench) wrong(t *testing.T, r rotation.Rotation, ended string) error {
+func (b *crashBench) wrong(t *testing.T, r rotation.Rotation, ended rotation.Value) error {
 	if id, _ := b.store.Labelled(rotation.Current); id != r.Token {
 		return errors.New("AWSCURRENT is not on the rotation's version")
 	}
@@ -241,16 +241,18 @@ func (b *crashBench) wrong(t *testing.T, r rotation.Rotation, ended string) erro
 		return errors.New("AWSPENDING is left over")
 	}
 	err := b.logsIn(t, rotation.Previous)
-	if b.target.Dual && err != nil {
+	if b.target.noWindow() && err != nil {
 		return fmt.Errorf("AWSPREVIOUS: %w", err)
 	}
-	if !b.target.Dual && err == nil {
+	if !b.target.noWindow() && err == nil {
 		return errors.New("AWSPREVIOUS still logs in")
 	}
-	login := b.loginOf(t, b.original)
-	login.Password = rotation.TextValue(ended)
-	if session, err := b.driver.Driver.Login(t.Context(), login); err == nil {
+	if session, err := b.driver.Driver.Login(t.Context(), b.loginOf(t, ended)); err == nil {
 		return errors.Join(errors.New("a password from before AWSPREVIOUS still logs in"), session.Close())
 	}
-	return nil
+	if b.target.Alike == nil {
+		return nil
+	}
+	user := field(t, b.original, "username")
+	return b.target.Alike(t.Context(), b.server, user, user+"_clone")
 }

@@ -36,6 +36,11 @@ type Target struct {
 	CreateUser func(user, password string) []string
 	// Dual: the users that CreateUser makes may keep their old password.
 	Dual bool
+	// CreateAdmin are the statements that make an administrator who may manage a
+	// user and no more: the strategy is alternating then.
+	CreateAdmin func(admin, password, user string) []string
+	// Alike asks the server whether the two of a pair have the same rights.
+	Alike func(ctx context.Context, server *database.Server, base, clone string) error
 	// ChangePassword changes it behind the secret's back.
 	ChangePassword func(user, password string) string
 
@@ -44,11 +49,17 @@ type Target struct {
 
 // strategy is the best that the users are allowed.
 func (t Target) strategy() dbuser.Strategy {
-	if t.Dual {
+	switch {
+	case t.CreateAdmin != nil:
+		return dbuser.Alternating
+	case t.Dual:
 		return dbuser.Dual
 	}
 	return dbuser.Single
 }
+
+// noWindow: the previous credential stays valid.
+func (t Target) noWindow() bool { return t.strategy() != dbuser.Single }
 
 // Bench is one user on one server, its secret, and the machine that rotates it.
 type Bench struct {
@@ -94,14 +105,34 @@ func NewBench(t *testing.T, target Target, server *database.Server, user, passwo
 	if err := server.Exec(t.Context(), target.CreateUser(user, password)...); err != nil {
 		t.Fatalf("creating the user: %v", err)
 	}
-	secret := secretOf(target, server, user, password, extra...)
+	admin := map[string]any{}
+	if target.CreateAdmin != nil {
+		admin["masterarn"] = adminARN
+	}
+	secret := secretOf(target, server, user, password, append(extra, admin)...)
 	b := &Bench{original: secret, seen: []string{password}, target: target, server: server, store: rotationtest.NewStore(t, secret), logs: &logs{}}
-	b.driver = &counted{Driver: target.Driver(Roots(server))}
+	b.driver = &counted{Driver: target.Driver(Roots(server)), bare: target.CreateAdmin != nil}
+	if target.CreateAdmin != nil {
+		b.createAdmin(t, user, extra...)
+	}
 	b.machine = &rotation.Machine{Store: b.store, Log: slog.New(slog.NewJSONHandler(b.logs, nil)), Engine: &dbuser.Engine{
 		Drivers: map[string]dbuser.Driver{target.Engine: b.driver},
 		Policy:  policy(t, nil),
 	}}
 	return b
+}
+
+const adminARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:admin-AbCdEf"
+
+// createAdmin makes the administrator of a user, and its secret.
+func (b *Bench) createAdmin(t *testing.T, user string, extra ...map[string]any) {
+	t.Helper()
+	admin, password := "adm_"+user, "Password-of-the-admin-of-"+user
+	if err := b.server.Exec(t.Context(), b.target.CreateAdmin(admin, password, user)...); err != nil {
+		t.Fatalf("creating the administrator: %v", err)
+	}
+	b.store.Others = map[string]rotation.Value{adminARN: secretOf(b.target, b.server, admin, password, extra...)}
+	b.seen = append(b.seen, password)
 }
 
 // With is the bench, as it stands, whose secret gets further keys and whose user
@@ -237,9 +268,9 @@ func (b *Bench) MustBeConsistent(t *testing.T) {
 		t.Errorf("locked out: AWSCURRENT does not log in: %v", err)
 	}
 	switch err := b.logsIn(t, rotation.Previous); {
-	case b.target.Dual && err != nil:
+	case b.target.noWindow() && err != nil:
 		t.Errorf("AWSPREVIOUS does not log in: %v", err)
-	case !b.target.Dual && err == nil:
+	case !b.target.noWindow() && err == nil:
 		t.Error("the old password still logs in")
 	}
 	b.mustHaveEnded(t, b.seen...)
@@ -278,6 +309,7 @@ func (b *Bench) mustHaveEnded(t *testing.T, passwords ...string) {
 // counted is a driver whose logins and changes are counted.
 type counted struct {
 	dbuser.Driver
+	bare    bool // sessions are the driver's own, whose changes are not counted
 	changes atomic.Int32
 	mu      sync.Mutex
 	logins  int
@@ -293,6 +325,9 @@ func (c *counted) Login(ctx context.Context, l dbuser.Login) (dbuser.Session, er
 		return nil, err
 	}
 	c.logins++
+	if c.bare {
+		return s, nil
+	}
 	if dual, ok := s.(dbuser.DualSession); ok {
 		return &countedDual{countedSession{s, &c.changes}, dual}, nil
 	}

@@ -30,6 +30,9 @@ type Store struct {
 	// KeepPending leaves AWSPENDING on the version that becomes current; some
 	// observations of Secrets Manager say that it does, others that it does not.
 	KeepPending bool
+	// Others are the current values of other secrets, by id: an administrator's,
+	// say. They can be read and nothing else.
+	Others map[string]rotation.Value
 
 	t        testing.TB
 	mu       sync.Mutex
@@ -129,6 +132,9 @@ func (s *Store) Get(ctx context.Context, id string, want rotation.Version) (rota
 	if err := s.enter(ctx, "Get "+want.Stage, id); err != nil {
 		return rotation.Stored{}, err
 	}
+	if other, ok := s.Others[id]; ok {
+		return rotation.Stored{VersionID: "current", Stages: []string{rotation.Current}, Value: other}, nil
+	}
 	for id, v := range s.versions {
 		switch {
 		case want.ID != "" && want.ID != id,
@@ -222,7 +228,7 @@ func (s *Store) enter(ctx context.Context, call, id string) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("%s: %w", call, rotation.ErrUnreachable)
 	}
-	if id != SecretID {
+	if _, other := s.Others[id]; id != SecretID && !other {
 		return fmt.Errorf("%s: %w", call, rotation.ErrNotFound)
 	}
 	return s.Calling.Do(call, func() error { return nil })
