@@ -26,7 +26,7 @@ help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: test
-test: servers lint cross generate-check tests ## Install what the tests need (Debian, root), then check and test everything
+test: servers lint cross generate-check size tests ## Install what the tests need (Debian, root), then check and test everything
 
 .PHONY: test-short
 test-short: lint ## Lint, and the tests that need no database server
@@ -69,6 +69,10 @@ cross: ## Compile and vet everything, tests too, for Linux, macOS and Windows
 bench: ## Benchmarks, and a function's start beside the floor
 	go test -run '^$$' -bench . -benchmem ./...
 	go run ./local/bench
+
+.PHONY: size
+size: ## Fail if the function's package or its memory is over the aim
+	go run ./local/bench --runs 3 --check zip,peak
 
 .PHONY: generate-check
 generate-check: ## Fail if a generated file is not what its generator makes (needs npm)

@@ -42,6 +42,7 @@ func TestRunFails(t *testing.T) {
 		{[]string{"--runs", "many"}, exitUsage, "invalid value"},
 		{[]string{"extra"}, exitUsage, `unexpected argument "extra"`},
 		{[]string{"--function", ""}, exitUsage, "--function is empty"},
+		{[]string{"--check", "zip,speed"}, exitUsage, `--check names "speed"`},
 		{[]string{"--help"}, exitDone, "-runs"},
 		{[]string{"--function", "no-such-function"}, exitFailed, "./functions/no-such-function"},
 	}
@@ -61,11 +62,11 @@ func TestAims(t *testing.T) {
 	tests := []struct {
 		measured *subject
 		states   string
-		over     bool
+		missed   string // of zip and peak
 	}{
-		{subjectOf("f", 3*time.Millisecond, 4_000_000, 20_000_000), "ok ok ok", false},
-		{subjectOf("f", 3100*time.Microsecond, 4_100_000, 20_100_000), "over over over", true},
-		{subjectOf("f", time.Millisecond, 1, 0), "ok ok unknown", false},
+		{subjectOf("f", 3*time.Millisecond, 4_000_000, 20_000_000), "ok ok ok", ""},
+		{subjectOf("f", 3100*time.Microsecond, 4_100_000, 20_100_000), "over over over", "zip is 4.10, over 4 MB; peak is 20.10, over 20 MB"},
+		{subjectOf("f", time.Millisecond, 1, 0), "ok ok unknown", ""},
 	}
 	for _, tt := range tests {
 		r := newResult(tt.measured, floor)
@@ -77,7 +78,7 @@ func TestAims(t *testing.T) {
 		if err := r.writeTable(&table); err != nil {
 			t.Fatal(err)
 		}
-		if got := strings.Join(states, " "); got != tt.states || r.over() != tt.over || !strings.Contains(table.String(), states[2]) {
+		if got := strings.Join(states, " "); got != tt.states || r.missed("zip,peak") != tt.missed || !strings.Contains(table.String(), states[2]) {
 			t.Errorf("got %s, want %s\n%s", got, tt.states, &table)
 		}
 	}

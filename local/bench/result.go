@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 )
@@ -96,8 +97,15 @@ func newAim(name string, value, limit float64, unit string) aim {
 	return aim{Name: name, Value: value, Limit: limit, Unit: unit, State: state}
 }
 
-func (r *result) over() bool {
-	return slices.ContainsFunc(r.Aims, func(a aim) bool { return a.State == "over" })
+// missed tells which of the aims named are.
+func (r *result) missed(names string) string {
+	var missed []string
+	for _, a := range r.Aims {
+		if a.State == "over" && slices.Contains(strings.Split(names, ","), a.Name) {
+			missed = append(missed, fmt.Sprintf("%s is %.2f, over %g %s", a.Name, a.Value, a.Limit, a.Unit))
+		}
+	}
+	return strings.Join(missed, "; ")
 }
 
 func (r *result) writeJSON(w io.Writer) error {

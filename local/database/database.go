@@ -94,12 +94,12 @@ const startAttempts = 5
 // context bounds the start only. A missing program is an error that wraps
 // ErrNotInstalled; when a server fails to start, the error has the end of its log.
 func Start(ctx context.Context, o Options) (*Server, error) {
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
-	defer cancel()
-	installation, err := find(ctx, o)
+	installation, err := find(ctx, o) // which may compile, and takes its time
 	if err != nil {
 		return nil, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
 	s, err := newServer(o, installation)
 	if err != nil {
 		return nil, fmt.Errorf("preparing %s: %w", installation, err)

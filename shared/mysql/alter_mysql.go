@@ -172,7 +172,7 @@ func (a *alteration) setMasked(ctx context.Context, password, clause string) err
 	if a.login.Plaintext {
 		return errPasswordInPlaintext
 	}
-	if strings.Contains(password, `\`) {
+	if strings.Contains(password+a.login.Password.Reveal(), `\`) {
 		// The server's sql_mode decides what a backslash means in a literal.
 		if err := a.exec(ctx, "SET SESSION sql_mode = ''"); err != nil {
 			return err

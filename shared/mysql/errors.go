@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/go-sql-driver/mysql"
 
@@ -35,7 +36,7 @@ func translate(ctx context.Context, err error) error {
 	}
 	said := fmt.Sprintf("%s (error %d)", server.Message, server.Number)
 	switch server.Number {
-	case 1045, 1698: // ER_ACCESS_DENIED_ERROR, ER_ACCESS_DENIED_NO_PASSWORD_ERROR
+	case 1045, 1698, 3891: // ER_ACCESS_DENIED_ERROR, ER_ACCESS_DENIED_NO_PASSWORD_ERROR, ER_INCORRECT_CURRENT_PASSWORD
 		return fmt.Errorf("%s: %w", said, rotation.ErrRefused)
 	case 3118, 4151: // ER_ACCOUNT_HAS_BEEN_LOCKED of MySQL and MariaDB
 		return rotation.WithHint(fmt.Errorf("%s: %w", said, rotation.ErrDenied), "Unlock the account: ALTER USER … ACCOUNT UNLOCK.")
@@ -47,8 +48,13 @@ func translate(ctx context.Context, err error) error {
 		return rotation.WithHint(fmt.Errorf("%s: %w", said, rotation.ErrConfig), `Correct "dbname" in the secret.`)
 	case 1819, 3638: // ER_NOT_VALID_PASSWORD, ER_CREDENTIALS_CONTRADICT_TO_HISTORY
 		return rotation.WithHint(fmt.Errorf("%s: %w", said, rotation.ErrConfig), "Make the function's password settings (PASSWORD_LENGTH, EXCLUDE_…) meet the server's password policy.")
+	case 1699: // ER_SET_PASSWORD_AUTH_PLUGIN of MariaDB
+		return rotation.WithHint(fmt.Errorf("%s: %w", said, rotation.ErrConfig), "Put the account's method that has a password first: ALTER USER … IDENTIFIED VIA mysql_native_password … OR unix_socket.")
 	case 1290, 1836: // ER_OPTION_PREVENTS_STATEMENT, ER_READ_ONLY_MODE
-		return errReadOnly()
+		if strings.Contains(server.Message, "read-only") || strings.Contains(server.Message, "read_only") || server.Number == 1836 {
+			return errReadOnly()
+		}
+		return rotation.WithHint(fmt.Errorf("%s: %w", said, rotation.ErrConfig), "The server was started with an option that forbids this: start it without.")
 	case 1040, 1203, 1226, 1129, 1053, 3168: // too many connections, user limits, host blocked, shutting down, not ready
 		return fmt.Errorf("%s: %w", said, rotation.ErrUnreachable)
 	case 1064: // ER_PARSE_ERROR

@@ -102,4 +102,12 @@ func TestNoBackslashEscapes(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.MustBeConsistent(t)
+	// The current password, which has backslashes now, must be told too.
+	if err := server.Exec(t.Context(), "ALTER USER backslashes@'%' PASSWORD REQUIRE CURRENT"); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.RotateTo(t, "New-Password-without"); err != nil {
+		t.Fatal(err)
+	}
+	b.MustBeConsistent(t)
 }
