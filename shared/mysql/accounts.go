@@ -161,7 +161,9 @@ func (x *account) readAttributes(column string, version int) error {
 			Days     int `json:"password_lock_time_days"`
 		} `json:"Password_locking"`
 	}
-	if column != "" && json.Unmarshal([]byte(column), &known) != nil {
+	d := json.NewDecoder(strings.NewReader(column))
+	d.UseNumber() // an attribute's number may be longer than a float's
+	if column != "" && d.Decode(&known) != nil {
 		return fmt.Errorf("understanding User_attributes in mysql.user: %w", rotation.ErrVendor)
 	}
 	x.attributes, x.secondary, x.factors = known.Metadata, known.Additional != nil, len(known.Factors) > 0
