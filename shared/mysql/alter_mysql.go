@@ -71,9 +71,12 @@ func (a *alteration) change(ctx context.Context, account mysqlAccount, keep bool
 	if err != nil || keep {
 		return err
 	}
+	if one != nil && one.Kind == rotation.ErrDenied {
+		return nil // an old one that is alive all the same, this account may not end
+	}
 	err = a.exec(ctx, "ALTER USER "+a.target(account)+" DISCARD OLD PASSWORD")
 	if one != nil && (needsCreateUser(err) || number(err) == 1064) {
-		return nil // an old one that is alive all the same, this account may not end
+		return nil // as before, or the server knows of no second one
 	}
 	return translate(ctx, err)
 }
