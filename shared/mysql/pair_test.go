@@ -38,11 +38,17 @@ type duo struct {
 const firstPassword = "First-Password-of-a-pair"
 
 // newDuo makes the base user and runs statements, in which %b is its account,
-// %c the clone's, and %n a name that no other test has.
+// %c the clone's, and %n a name that no other test has. What the same test left
+// when it ran before goes first.
 func newDuo(t *testing.T, server *database.Server, name string, statements ...string) duo {
 	t.Helper()
 	d := duo{server, dbuser.Pair{Base: name, Clone: name + "_clone"}}
-	d.run(t, append([]string{"CREATE USER %b IDENTIFIED BY '" + firstPassword + "'"}, statements...)...)
+	var all []string
+	for _, host := range []string{"", "@'127.0.0.1'", "@'10.%'", "@'10.0.0.0/255.0.0.0'"} {
+		all = append(all, "DROP USER IF EXISTS %b"+host+", %c"+host)
+	}
+	all = append(all, "CREATE USER %b IDENTIFIED BY '"+firstPassword+"'")
+	d.run(t, append(all, statements...)...)
 	return d
 }
 
@@ -168,7 +174,7 @@ func (d duo) mustBeEqual(t *testing.T) {
 // rich is an account that has something of everything.
 func rich(engine database.Engine) []string {
 	statements := []string{
-		"CREATE DATABASE `d_%n`",
+		"DROP DATABASE IF EXISTS `d_%n`", "DROP ROLE IF EXISTS r_%n, `s TO %n`", "CREATE DATABASE `d_%n`",
 		"CREATE TABLE `d_%n`.t (a INT, `c,d)` INT)", "CREATE TABLE `d_%n`.`x TO y ON z` (a INT)", "CREATE TABLE `d_%n`.`q``'t` (a INT)",
 		"CREATE PROCEDURE `d_%n`.p() SELECT 1", "CREATE FUNCTION `d_%n`.f() RETURNS INT DETERMINISTIC RETURN 1",
 		"CREATE ROLE r_%n", "CREATE ROLE `s TO %n`", "GRANT r_%n TO %b WITH ADMIN OPTION", "GRANT `s TO %n` TO %b",
