@@ -128,7 +128,7 @@ func TestBackToSingle(t *testing.T) {
 	for _, engine := range []database.Engine{database.MySQL, database.MariaDB} {
 		t.Run(string(engine), func(t *testing.T) {
 			t.Parallel()
-			server := databasetest.Shared(t, engine, "")
+			server := databasetest.Start(t, database.Options{Engine: engine})
 			before := dbusertest.NewBench(t, dual(engine, ""), server, "returns", "Old-Password-of-returns")
 			for range 2 {
 				if err := before.Rotate(t); err != nil {
@@ -152,7 +152,7 @@ func TestHistoryAfterDual(t *testing.T) {
 		t.Skip("needs a database server")
 	}
 	t.Parallel()
-	server := databasetest.Shared(t, database.MySQL, "")
+	server := databasetest.Start(t, database.Options{Engine: database.MySQL})
 	before := dbusertest.NewBench(t, dual(database.MySQL, ""), server, "remembers", "Old-Password-of-remembers")
 	if err := server.Exec(t.Context(), "ALTER USER remembers@'%' PASSWORD HISTORY 5"); err != nil {
 		t.Fatal(err)
