@@ -62,6 +62,13 @@ func (r Request) Secret(ctx context.Context, id string) (Value, error) {
 	return stored.Value, err
 }
 
+// Tags fetches the tags of another secret, those of AWS ("aws:…", which nobody
+// else can set) included. It costs a call.
+func (r Request) Tags(ctx context.Context, id string) (map[string]string, error) {
+	md, err := r.store.Describe(ctx, id)
+	return md.Tags, err
+}
+
 // Rehearsal tells a testSecret against the value that is there already
 // (RotateSecret with RotateImmediately=false) from one that ends a rotation. It
 // costs a call unless the version had no value of its own.

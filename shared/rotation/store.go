@@ -53,6 +53,7 @@ type Metadata struct {
 	RotationEnabled bool
 	Deleted         time.Time           // zero, or when the secret is going to be deleted
 	Versions        map[string][]string // version id → staging labels
+	Tags            map[string]string   // the secret's tags, those of AWS ("aws:…") included
 }
 
 // versionWith returns the version that carries a label, or "".

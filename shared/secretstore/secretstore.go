@@ -45,7 +45,16 @@ func (s *Store) Describe(ctx context.Context, id string) (rotation.Metadata, err
 		RotationEnabled: aws.ToBool(out.RotationEnabled),
 		Deleted:         aws.ToTime(out.DeletedDate),
 		Versions:        out.VersionIdsToStages,
+		Tags:            tagsOf(out.Tags),
 	}, nil
+}
+
+func tagsOf(list []types.Tag) map[string]string {
+	tags := make(map[string]string, len(list))
+	for _, t := range list {
+		tags[aws.ToString(t.Key)] = aws.ToString(t.Value)
+	}
+	return tags
 }
 
 // lag is how long a value that was just stored may take to be readable: the
