@@ -65,6 +65,9 @@ type Login struct {
 	Password   rotation.Value
 	ServerName string // the name that the server's certificate must bear
 	Plaintext  bool   // the deployment allows this host to be reached without TLS
+	// Token: Password is a token of IAM, which servers ask for in the clear. It is
+	// sent over verified TLS only.
+	Token bool
 }
 
 // Rules are what a kind of server accepts.

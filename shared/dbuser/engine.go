@@ -2,6 +2,7 @@ package dbuser
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -21,6 +22,9 @@ type Engine struct {
 	Policy Policy
 	// PlaintextHosts may be reached without TLS if their secret says so too.
 	PlaintextHosts []string
+	// RDS is asked about servers when a secret does not tell enough, and for
+	// tokens. Nil: such secrets are refused.
+	RDS RDS
 }
 
 func (e *Engine) plaintextAllowed(host string) bool {
@@ -62,7 +66,7 @@ func (e *Engine) Set(ctx context.Context, r rotation.Request) error {
 		return err
 	}
 	r.Note(slog.String("engine", current.Engine))
-	if current.Admin != "" {
+	if current.administered() {
 		return e.setByAdministrator(ctx, r, current, pending)
 	}
 	session, label, err := e.login(ctx, r, current, pending)
@@ -90,7 +94,7 @@ func (e *Engine) Test(ctx context.Context, r rotation.Request) error {
 		return err
 	}
 	r.Note(slog.String("engine", s.Engine))
-	if s.Admin != "" {
+	if s.administered() {
 		if rehearsal, err := r.Rehearsal(ctx); err != nil {
 			return err
 		} else if rehearsal {
@@ -111,6 +115,9 @@ func (e *Engine) Test(ctx context.Context, r rotation.Request) error {
 
 func (s Secret) login(ctx context.Context, label string) (Session, error) {
 	session, err := s.driver.Login(ctx, s.Login)
+	if s.Token && (errors.Is(err, rotation.ErrRefused) || errors.Is(err, rotation.ErrDenied)) {
+		err = rotation.WithHint(err, tokenRefused)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("logging in to %s as %q with %s: %w", s.address(), clip(s.Username), label, err)
 	}

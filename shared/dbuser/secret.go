@@ -20,6 +20,7 @@ import (
 //	ssl                                optional; true (the default), or false where the deployment allows it
 //	tlsServerName                      optional; the name in the server's certificate, if it is not the host
 //	masterarn                          optional; the ARN of an administrator's secret: alternating users
+//	adminAuth, adminUser               optional, in place of masterarn: "iam" and the administrator who logs in with a token
 //	strategy                           optional; "single", "dual" or "alternating"; else the best that there is
 //	adoptObjects                       optional; true gives the objects of a clone to its base user (PostgreSQL)
 //	testStatements                     optional; SQL that the new credential must be able to run, read-only
@@ -30,10 +31,12 @@ type Secret struct {
 	Engine   string
 	Strategy Strategy // "": the best that server and account allow
 	Admin    string   // ARN of the administrator's secret, or ""
-	Adopt    bool     // see Pair
-	Try      []string // statements that testSecret runs
-	driver   Driver
-	doc      rotation.Document
+	// AdminUser is the administrator who logs in with a token of IAM, or "".
+	AdminUser string
+	Adopt     bool     // see Pair
+	Try       []string // statements that testSecret runs
+	driver    Driver
+	doc       rotation.Document
 }
 
 // parse reads the secret of one version, called by its staging label in errors.
@@ -69,6 +72,7 @@ func (e *Engine) parse(v rotation.Value, label string) (Secret, error) {
 	}
 	s.Plaintext = !p.boolean("ssl", true)
 	s.Admin = p.text("masterarn", false)
+	s.AdminUser = p.adminUser(s, rules)
 	s.Strategy = p.strategy(s, rules)
 	s.Adopt = p.boolean("adoptObjects", false)
 	s.Try = p.texts("testStatements")
@@ -79,6 +83,9 @@ func (e *Engine) parse(v rotation.Value, label string) (Secret, error) {
 	}
 	return s, p.err
 }
+
+// administered tells users whose passwords an administrator sets.
+func (s Secret) administered() bool { return s.Admin != "" || s.AdminUser != "" }
 
 // successor is the secret's value with the next user and its password.
 func (s Secret) successor(password string) (rotation.Value, error) {
@@ -208,22 +215,22 @@ func (p *parser) texts(key string) (texts []string) {
 func (p *parser) strategy(s Secret, rules Rules) Strategy {
 	const key = "strategy"
 	chosen := Strategy(p.text(key, false))
-	if chosen == "" && s.Admin != "" {
+	if chosen == "" && s.administered() {
 		chosen = Alternating
 	}
 	switch chosen {
 	case "":
 	case Single:
 	case Dual:
-		if s.Admin != "" {
-			p.fail(key, `is dual, and there is "masterarn"`, "alternating, single or absent; or remove masterarn: the user then changes its own password")
+		if s.administered() {
+			p.fail(key, `is dual, and there is "masterarn" or "adminUser"`, "alternating, single or absent; or remove the administrator: the user then changes its own password")
 		}
 		if !rules.Dual {
 			p.fail(key, "is dual, and "+s.Engine+" keeps one password per user", "single or absent")
 		}
 	case Alternating:
-		if s.Admin == "" {
-			p.fail("masterarn", `is missing, and "strategy" is alternating`, "the ARN of an administrator's secret")
+		if !s.administered() {
+			p.fail("masterarn", `is missing, and "strategy" is alternating`, `the ARN of an administrator's secret; or add "adminAuth": "iam" and "adminUser"`)
 		}
 	default:
 		p.fail(key, fmt.Sprintf("is %q", clip(string(chosen))), "single, dual or alternating, or absent")
@@ -234,10 +241,39 @@ func (p *parser) strategy(s Secret, rules Rules) Strategy {
 	return chosen
 }
 
+// adminUser reads the administrator who logs in with a token, which goes over
+// verified TLS or not at all.
+func (p *parser) adminUser(s Secret, rules Rules) string {
+	auth, user := p.text("adminAuth", false), p.text("adminUser", false)
+	switch {
+	case auth == "" && user == "":
+	case auth == "":
+		p.fail("adminAuth", `is missing, and there is "adminUser"`, `"iam"; or remove adminUser`)
+	case auth != "iam":
+		p.fail("adminAuth", fmt.Sprintf("is %q", clip(auth)), `"iam", or absent`)
+	case s.Admin != "":
+		p.fail("adminAuth", `stands beside "masterarn"`, "absent, or remove masterarn: there is one administrator")
+	case user == "":
+		p.fail("adminUser", `is missing, and "adminAuth" is iam`, "the user of the database that manages others")
+	case user == s.Username || user == partner(s.Username):
+		p.fail("adminUser", `is the user of the secret, or its partner`, "another user")
+	case rules.UsernameLength(user) > rules.MaxUsername:
+		p.fail("adminUser", fmt.Sprintf("has a length of %d", rules.UsernameLength(user)), fmt.Sprintf("at most %d long for %s", rules.MaxUsername, s.Engine))
+	case s.Plaintext:
+		p.fail("adminAuth", `is iam, and "ssl" is false`, "absent, or remove ssl: a token is sent over TLS only")
+	case !rules.Administered:
+		p.fail("adminAuth", "names an administrator, and "+s.Engine+" users change their own passwords here", "absent")
+	}
+	return user
+}
+
 // check refuses what the parts allow and the whole does not.
 func (p *parser) check(s Secret, rules Rules) {
 	switch n := rules.UsernameLength(s.Username); {
 	case p.err != nil:
+	case isProxy(s.Host) || isProxy(s.ServerName):
+		p.fail("host", "is an RDS Proxy's", "the database's own endpoint. A proxy takes only passwords that are in AWSCURRENT of its own secrets already, "+
+			"so that no new one can be tested through it; what consumers connect to may stand under a key of their own, such as proxyHost")
 	case !isHost(s.Host):
 		p.fail("host", "is not a host name or an address", "a DNS name or an IP address, without port or scheme")
 	case n > rules.MaxUsername:
@@ -246,6 +282,13 @@ func (p *parser) check(s Secret, rules Rules) {
 		p.fail("username", fmt.Sprintf("has a length of %d, and its clone is %d longer", n, len(cloneSuffix)),
 			fmt.Sprintf("at most %d long for alternating users of %s", rules.MaxUsername-len(cloneSuffix), s.Engine))
 	}
+}
+
+// isProxy tells the endpoints of RDS Proxies: name.proxy-id.region.rds.amazonaws.com,
+// and name.endpoint.proxy-id.region.rds.amazonaws.com.
+func isProxy(host string) bool {
+	_, rest, found := strings.Cut(strings.ToLower(host), ".proxy-")
+	return found && strings.Contains(rest, ".rds.") && strings.Contains(rest, ".amazonaws.")
 }
 
 // isHost refuses what is clearly more than a host: a URL, a host with a port, a

@@ -82,6 +82,12 @@ func (d Document) Raw(key string) (json.RawMessage, bool) {
 	return f.raw, ok
 }
 
+// Has reports whether a key is there with a value that is not null.
+func (d Document) Has(key string) bool {
+	raw, there := d.Raw(key)
+	return there && string(raw) != "null"
+}
+
 // With returns the value of the document with the string under an existing key
 // replaced. ErrConfig if there is no such key.
 func (d Document) With(key, value string) (Value, error) {
