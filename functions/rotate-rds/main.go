@@ -6,6 +6,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -18,12 +19,14 @@ import (
 	"github.com/rekey-aws/rekey/shared/dbuser"
 	"github.com/rekey-aws/rekey/shared/mysql"
 	"github.com/rekey-aws/rekey/shared/postgres"
+	"github.com/rekey-aws/rekey/shared/rdsapi"
 	"github.com/rekey-aws/rekey/shared/rotation"
 	"github.com/rekey-aws/rekey/shared/secretstore"
 )
 
 func main() {
 	client, badClient := secretstore.Client(os.LookupEnv)
+	directory, badDirectory := rdsapi.New(os.LookupEnv)
 	policy, badPolicy := dbuser.PolicyFrom(os.LookupEnv)
 	machine := &rotation.Machine{
 		Store: secretstore.New(client),
@@ -36,12 +39,13 @@ func main() {
 				"mariadb":           mysql.Driver{MariaDB: true},
 			},
 			Policy:         policy,
+			RDS:            directory,
 			PlaintextHosts: strings.FieldsFunc(os.Getenv("ALLOW_PLAINTEXT_HOSTS"), func(c rune) bool { return c == ',' || c == ' ' }),
 		},
 		Log:           slog.New(slog.NewJSONHandler(os.Stdout, nil)),
 		Function:      lambdacontext.FunctionName,
 		RequestID:     requestID,
-		Misconfigured: errors.Join(badClient, badPolicy),
+		Misconfigured: errors.Join(cmp.Or(badClient, badDirectory), badPolicy), // the two clients read the same settings
 	}
 	lambda.Start(machine.Handle)
 }
