@@ -46,17 +46,25 @@ func dataTemplate(ctx context.Context, i Installation) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	made := template + ".new"
-	err = errors.Join(
-		os.RemoveAll(made), // what a killed process left
-		initialise(i, f),
-		copyTree(f.path("data"), made, nil),
-		os.Rename(made, template),
-		f.remove())
-	if err != nil {
+	if err := errors.Join(makeTemplate(i, f, template), f.remove()); err != nil {
 		return "", fmt.Errorf("initialising a data directory: %w", err)
 	}
 	return template, nil
+}
+
+// makeTemplate puts a whole data directory in place, or none.
+func makeTemplate(i Installation, f *folder, template string) error {
+	if err := initialise(i, f); err != nil {
+		return err
+	}
+	made := template + ".new"
+	if err := os.RemoveAll(made); err != nil { // what a killed process left
+		return err
+	}
+	if err := copyTree(f.path("data"), made, nil); err != nil {
+		return err
+	}
+	return os.Rename(made, template)
 }
 
 // cacheFolder is private to the user: what is in it becomes a server's data.
