@@ -107,7 +107,11 @@ func (e *Engine) Test(ctx context.Context, r rotation.Request) error {
 		return err
 	}
 	defer func() { _ = session.Close() }()
-	if err := session.Try(ctx, append([]string{"SELECT 1"}, s.Try...)); err != nil {
+	err = session.Try(ctx, append([]string{"SELECT 1"}, s.Try...))
+	if tester, ok := session.(PairTester); ok && err == nil && s.Strategy == Alternating {
+		err = tester.TestPair(ctx, s.pairFor(s.Username))
+	}
+	if err != nil {
 		return fmt.Errorf("testing the login of %q on %s: %w", clip(s.Username), s.address(), err)
 	}
 	return nil

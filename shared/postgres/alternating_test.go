@@ -284,3 +284,23 @@ func TestPendingNamesAnotherUser(t *testing.T) {
 		}
 	})
 }
+
+// Someone changed one of the two between setSecret and testSecret: the other is
+// not promoted with less than the first has.
+func TestUnequalPairIsNotPromoted(t *testing.T) {
+	eachVersion(t, func(t *testing.T, version string) {
+		a := newAlternation(t, version, "unequal", nil)
+		r := a.store.Begin()
+		for _, step := range []rotation.Step{rotation.CreateSecret, rotation.SetSecret} {
+			if err := rotationtest.RunStep(t.Context(), a.machine, r, step); err != nil {
+				t.Fatal(err)
+			}
+		}
+		a.exec("ALTER ROLE unequal SET search_path = unequal")
+		err := rotationtest.RunStep(t.Context(), a.machine, r, rotation.TestSecret)
+		dbusertest.MustFail(t, err, rotation.ErrDenied, "search_path")
+		if err := rotationtest.Run(t.Context(), a.machine, r); err != nil {
+			t.Errorf("run again: %v", err)
+		}
+	})
+}
