@@ -71,7 +71,7 @@ func (a *alteration) change(ctx context.Context, account mysqlAccount, keep bool
 	if err != nil || keep {
 		return err
 	}
-	if one != nil && one.Kind == rotation.ErrDenied {
+	if one != nil && errors.Is(one.Kind, rotation.ErrDenied) {
 		return nil // an old one that is alive all the same, this account may not end
 	}
 	err = a.exec(ctx, "ALTER USER "+a.target(account)+" DISCARD OLD PASSWORD")
