@@ -28,6 +28,12 @@ func partner(user string) string {
 	return user + cloneSuffix
 }
 
+// canTakeTurns refuses a name whose partner's partner would be a third user.
+func canTakeTurns(user string) bool {
+	base := strings.TrimSuffix(user, cloneSuffix)
+	return base != "" && !strings.HasSuffix(base, cloneSuffix)
+}
+
 // pairOf is the pair in which pending's password is to be set.
 func pairOf(pending string) Pair {
 	base := strings.TrimSuffix(pending, cloneSuffix)

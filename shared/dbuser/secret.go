@@ -278,6 +278,8 @@ func (p *parser) check(s Secret, rules Rules) {
 		p.fail("host", "is not a host name or an address", "a DNS name or an IP address, without port or scheme")
 	case n > rules.MaxUsername:
 		p.fail("username", fmt.Sprintf("has a length of %d", n), fmt.Sprintf("at most %d long for %s", rules.MaxUsername, s.Engine))
+	case s.Strategy == Alternating && !canTakeTurns(s.Username):
+		p.fail("username", fmt.Sprintf("is %q, which could not be one of two", clip(s.Username)), "a name with "+cloneSuffix+" behind it once or not at all")
 	case rules.UsernameLength(s.nextUser()) > rules.MaxUsername:
 		p.fail("username", fmt.Sprintf("has a length of %d, and its clone is %d longer", n, len(cloneSuffix)),
 			fmt.Sprintf("at most %d long for alternating users of %s", rules.MaxUsername-len(cloneSuffix), s.Engine))

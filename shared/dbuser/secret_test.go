@@ -112,6 +112,7 @@ func malformed() map[string]struct {
 		"IAM as the partner": {`"username":"app","adminAuth":"iam","adminUser":"app_clone"`, `"adminUser"`}, "IAM as too long": {`"adminAuth":"iam","adminUser":"` + strings.Repeat("ü", 33) + `"`, `"adminUser"`},
 		"dual with IAM": {`"strategy":"dual","adminAuth":"iam","adminUser":"root"`, `"strategy"`}, "proxy": {`"host":"p.proxy-abc.us-east-1.rds.amazonaws.com"`, "RDS Proxy"},
 		"proxy in China": {`"host":"p.proxy-abc.rds.cn-north-1.amazonaws.com.cn"`, "RDS Proxy"}, "another name of a proxy": {`"tlsServerName":"e.endpoint.proxy-abc.us-east-1.rds.amazonaws.com"`, "RDS Proxy"},
+		"clone of a clone": {`"username":"a_clone_clone","masterarn":"arn:aws:x"`, `"username"`}, "nobody's clone": {`"username":"_clone","masterarn":"arn:aws:x"`, `"username"`},
 		"adopt text": {`"adoptObjects":"perhaps"`, `"adoptObjects"`}, "statements text": {`"testStatements":"SELECT 1"`, `"testStatements"`}, "statement number": {`"testStatements":[1]`, `"testStatements"`}, "tlsServerName": {`"tlsServerName":[]`, `"tlsServerName"`},
 		"strategy unknown": {`"strategy":"duel"`, `"strategy"`}, "strategy number": {`"strategy":2`, `"strategy"`}, "dual where there is none": {`"strategy":"dual"`, `"strategy"`},
 		"key twice": {`"x":1,"x":2`, `"x"`},
