@@ -22,6 +22,7 @@ import (
 type entry struct {
 	Type, Operation, Event, Secret, Caller, Version, Step, Error string
 	Endpoint, Region, Database                                   string
+	DeadLetters                                                  string `json:"dead_letters"`
 	Functions                                                    []string
 	Status                                                       int
 	MS                                                           *float64

@@ -16,6 +16,7 @@ import (
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/sample"
 	"github.com/rekey-aws/rekey/local/database"
 	"github.com/rekey-aws/rekey/local/lambda"
+	standin "github.com/rekey-aws/rekey/local/secretsmanager"
 )
 
 const (
@@ -113,12 +114,13 @@ func (s *stage) startAWS(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.machine, err = onemachine.Start(onemachine.Options{
-		Listener: listener, Region: region, Attempts: 1,
+	s.machine, err = onemachine.Start(onemachine.Options{ //nolint:contextcheck // calls are recorded whoever has gone away
+		Listener: listener,
+		Service:  standin.Options{Region: region, Attempts: 1, OnCall: s.onCall, OnRotation: s.onRotation},
 		Functions: []onemachine.Function{{Name: functionName, Binary: s.binary, Env: map[string]string{
 			"SSL_CERT_FILE": s.database.CAFile(), // so that the server's certificate is verified
 		}}},
-		OnCall: s.onCall, OnRotation: s.onRotation, OnInvoke: s.onInvoke, Logs: &s.ledger.functionLog,
+		OnInvoke: s.onInvoke, Logs: &s.ledger.functionLog,
 	})
 	if err != nil {
 		return err

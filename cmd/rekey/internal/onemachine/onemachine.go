@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
+	"github.com/rekey-aws/rekey/local/eventbus"
 	"github.com/rekey-aws/rekey/local/lambda"
 	"github.com/rekey-aws/rekey/local/secretsmanager"
 )
@@ -28,18 +29,19 @@ type Function struct {
 	Env    map[string]string // beside what the machine itself sets
 }
 
-// Options configure a Machine. Listener and Region are required.
+// Options configure a Machine. Listener and Service.Region are required.
 type Options struct {
-	Listener  net.Listener // see Listen
-	Region    string
-	StateDir  string // empty: in memory
-	Attempts  int    // of a rotation; the stand-in's default if zero
+	Listener  net.Listener           // see Listen
+	Service   secretsmanager.Options // its Invoker is the machine's
 	Functions []Function
+	Events    *Events // nil: there are none
 
-	OnCall     func(secretsmanager.Call)
-	OnRotation func(secretsmanager.RotationEvent)
-	OnInvoke   func(lambda.Report)
-	Logs       io.Writer // of the functions; discarded if nil
+	// Signed makes the stand-in check signatures: Service.Callers, the functions and the
+	// clients of the machine then have keys. Without it all of them may do everything.
+	Signed bool
+
+	OnInvoke func(lambda.Report)
+	Logs     io.Writer // of the functions; discarded if nil
 }
 
 // Machine is AWS on one machine. Close it.
@@ -49,8 +51,10 @@ type Machine struct {
 	Manager   *secretsmanager.Server
 	Functions *lambda.Registry
 
-	http    *http.Server
-	serving chan error // holds the end of serving
+	http        *http.Server
+	serving     chan error // holds the end of serving
+	bus         *eventbus.Bus
+	credentials keyring
 }
 
 // functionTimeout is the time that the deployment gives a rotation function.
@@ -70,23 +74,32 @@ func Listen(ctx context.Context, port int) (net.Listener, error) {
 // takes over the listener, also when it fails.
 func Start(o Options) (*Machine, error) {
 	m := &Machine{
-		Endpoint: "http://" + o.Listener.Addr().String(), Region: o.Region,
-		Functions: &lambda.Registry{}, serving: make(chan error, 1),
+		Endpoint: "http://" + o.Listener.Addr().String(), Region: o.Service.Region,
+		Functions: &lambda.Registry{}, serving: make(chan error, 1), credentials: keyring{signed: o.Signed},
 	}
-	if err := m.deploy(o); err != nil {
-		return nil, errors.Join(err, o.Listener.Close(), m.Functions.Close())
+	if err := m.prepare(o); err != nil {
+		return nil, errors.Join(err, o.Listener.Close(), m.closeBus(), m.Functions.Close())
 	}
-	manager, err := secretsmanager.New(secretsmanager.Options{
-		Region: o.Region, StateDir: o.StateDir, Attempts: o.Attempts, Invoker: m.Functions,
-		OnCall: o.OnCall, OnRotation: o.OnRotation,
-	})
-	if err != nil {
-		return nil, errors.Join(err, o.Listener.Close(), m.Functions.Close())
-	}
-	m.Manager = manager
-	m.http = &http.Server{Handler: manager, ReadHeaderTimeout: 10 * time.Second}
+	m.http = &http.Server{Handler: m.Manager, ReadHeaderTimeout: 10 * time.Second}
 	go func() { m.serving <- m.http.Serve(o.Listener) }()
 	return m, nil
+}
+
+func (m *Machine) prepare(o Options) error {
+	if err := m.deploy(o); err != nil {
+		return err
+	}
+	service := o.Service
+	service.Invoker = m.Functions
+	if o.Signed {
+		service.Callers = m.callers(service.Callers)
+	}
+	if err := m.record(o.Events, &service); err != nil {
+		return err
+	}
+	var err error
+	m.Manager, err = secretsmanager.New(service)
+	return err
 }
 
 func (m *Machine) deploy(o Options) error {
@@ -94,8 +107,8 @@ func (m *Machine) deploy(o Options) error {
 		env := map[string]string{"AWS_ENDPOINT_URL": m.Endpoint}
 		maps.Copy(env, f.Env)
 		function, err := lambda.New(lambda.Config{
-			Name: f.Name, Binary: f.Binary, Env: env, Region: o.Region, Timeout: functionTimeout,
-			Credentials: placeholders(f.Name), Logs: o.Logs, OnInvoke: o.OnInvoke,
+			Name: f.Name, Binary: f.Binary, Env: env, Region: m.Region, Timeout: functionTimeout,
+			Credentials: m.credentials.of(f.Name), Logs: o.Logs, OnInvoke: o.OnInvoke,
 		})
 		if err != nil {
 			return err
@@ -107,18 +120,14 @@ func (m *Machine) deploy(o Options) error {
 	return nil
 }
 
-// placeholders are credentials that open nothing: the stand-in does not check them.
-func placeholders(name string) lambda.Credentials {
-	return lambda.Credentials{AccessKeyID: name, SecretAccessKey: "local", SessionToken: "local"}
-}
-
 // Client is a Secrets Manager client of the AWS SDK for this machine, for the named caller.
-// Nothing of the environment's settings or credentials is used.
+// Nothing of the environment's settings or credentials is used. Where signatures are checked
+// there is only one such caller, Self.
 func (m *Machine) Client(name string) *sdk.Client {
 	return sdk.New(sdk.Options{
 		Region: m.Region, BaseEndpoint: &m.Endpoint,
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			c := placeholders(name)
+			c := m.credentials.of(name)
 			return aws.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken}, nil
 		}),
 	})
@@ -134,6 +143,7 @@ const closePatience = 2 * time.Second
 // directory, a rotation that was under way is taken up by the next machine on it.
 func (m *Machine) Close() error {
 	failed := m.Manager.Close()
+	failed = errors.Join(failed, m.closeBus()) // which needs the functions
 	failed = errors.Join(failed, m.Functions.Close())
 	ctx, cancel := context.WithTimeout(context.Background(), closePatience)
 	defer cancel()

@@ -45,7 +45,7 @@ func newJournal(c *Command, stdout io.Writer, screen *terminal.Terminal) *journa
 // line is what one line tells; the JSON form has all of it, the text form the most of it.
 type line struct {
 	Time      time.Time `json:"time"`
-	Type      string    `json:"type"` // ready, call, rotation, stopping
+	Type      string    `json:"type"` // ready, call, rotation, dead-letter, lost, stopping
 	Operation string    `json:"operation,omitempty"`
 	Event     string    `json:"event,omitempty"`
 	Secret    string    `json:"secret,omitempty"`
@@ -62,6 +62,11 @@ type line struct {
 	Functions []string `json:"functions,omitempty"`
 	Database  string   `json:"database,omitempty"`
 	CAFile    string   `json:"ca_file,omitempty"`
+
+	DeadLetters string `json:"dead_letters,omitempty"` // the folder
+	File        string `json:"file,omitempty"`
+	Function    string `json:"function,omitempty"`
+	Rule        string `json:"rule,omitempty"`
 }
 
 func millis(d time.Duration) *float64 {
@@ -69,13 +74,17 @@ func millis(d time.Duration) *float64 {
 	return &ms
 }
 
-// print writes a line in either form.
+// print writes a line in either form, unless it is muted.
 func (j *journal) print(l line, text string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if j.muted {
-		return
+	if !j.muted {
+		j.write(l, text)
 	}
+}
+
+// write is print for who holds mu.
+func (j *journal) write(l line, text string) {
 	if j.json {
 		encoded, err := json.Marshal(l) //nolint:gosec // the name of the secret, not its value
 		if err != nil {
@@ -83,6 +92,10 @@ func (j *journal) print(l line, text string) {
 		}
 		text = string(encoded)
 	}
+	j.put(text)
+}
+
+func (j *journal) put(text string) {
 	j.out.Println(text)
 	if j.out.Err() != nil && !j.failed {
 		j.failed = true

@@ -2,6 +2,9 @@ package serve
 
 import (
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -14,6 +17,7 @@ func (j *journal) ready(s *service) {
 	if d := s.database; d != nil {
 		l.Database, l.CAFile, l.Secret = fmt.Sprintf("%s on %s", d.Title(), d.Addr()), d.CAFile(), sampleSecret
 	}
+	l.DeadLetters = s.lettersFolder
 	if j.json {
 		j.print(l, "")
 		return
@@ -40,6 +44,9 @@ func (s *service) guide(l line) []string {
 		secrets = "in " + s.command.State + ", encrypted"
 	}
 	text = append(text, "  secrets   "+secrets)
+	if s.lettersFolder != "" {
+		text = append(text, "  letters   "+s.lettersFolder+", of events that were not delivered")
+	}
 	id := "app"
 	if s.database != nil {
 		id = sampleSecret
@@ -48,7 +55,7 @@ func (s *service) guide(l line) []string {
 			"            certificate authority "+l.CAFile)
 	}
 	text = append(text, "", out.Bold("In another shell"),
-		"  export AWS_ACCESS_KEY_ID=me AWS_SECRET_ACCESS_KEY=none AWS_DEFAULT_REGION="+l.Region,
+		"  export "+s.command.identity()+" AWS_DEFAULT_REGION="+l.Region,
 		`  sm() { aws secretsmanager --endpoint-url `+l.Endpoint+` "$@"; }`)
 	if s.database == nil {
 		text = append(text, "  sm create-secret --name app --secret-string file://app.json   "+
@@ -61,6 +68,21 @@ func (s *service) guide(l line) []string {
 		"  sm describe-secret --secret-id "+id,
 		"  sm get-secret-value --secret-id "+id+" --version-stage AWSPREVIOUS", "")
 }
+
+// identity is what makes the AWS CLI someone: anyone, or the first of those that may call.
+func (c *Command) identity() string {
+	if c.Credentials == "" {
+		return "AWS_ACCESS_KEY_ID=me AWS_SECRET_ACCESS_KEY=none"
+	}
+	name := "default"
+	if profiles, err := readProfiles(c.Credentials); err == nil {
+		name = slices.Min(slices.Collect(maps.Keys(profiles)))
+	}
+	return "AWS_SHARED_CREDENTIALS_FILE=" + quoted(c.Credentials) + " AWS_PROFILE=" + quoted(name)
+}
+
+// quoted is a word of a shell.
+func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 
 // rotator is the function of the example: the one for databases if it is served.
 func (s *service) rotator(l line) string {

@@ -8,6 +8,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+
+	"github.com/rekey-aws/rekey/cmd/rekey/internal/onemachine"
 )
 
 // sampleSecret is the secret of the throw-away database's user. Its tag tells it from one of
@@ -18,7 +20,7 @@ const (
 )
 
 // ownName is by what this command's own calls are told from others', and not printed.
-const ownName = "rekey-local"
+const ownName = onemachine.Self
 
 // storeSample makes the secret. One that an earlier run left in the state directory speaks of
 // a database that is gone: it is replaced.

@@ -19,20 +19,30 @@ import (
 
 // Command is the command line of rekey local.
 type Command struct {
-	Port         int      `help:"Loopback port, ${default} if not given; 0 is any free one." default:"7353" placeholder:"N"`
-	Region       string   `help:"Region of the functions; us-east-1 if not given." env:"AWS_REGION,AWS_DEFAULT_REGION" placeholder:"NAME"`
-	State        string   `help:"Keep the secrets in this directory, encrypted; in memory if not given." type:"path" placeholder:"DIR"`
-	Function     []string `help:"Serve this function of functions/ only, or this built file under the name. Repeatable." sep:"none" placeholder:"NAME[=FILE]"`
-	Env          []string `help:"Set a variable of one function's environment, or of every function's. Repeatable." sep:"none" placeholder:"[FUNCTION:]KEY=VALUE"`
-	Database     string   `help:"Start a throw-away database too, with a user and its secret: auto, postgres, mysql, mariadb or embedded." enum:",auto,postgres,mysql,mariadb,embedded" default:"" placeholder:"ENGINE"`
-	FunctionLogs bool     `help:"Write what the functions log to stderr."`
-	JSON         bool     `name:"json" help:"Print a JSON object per line instead of text."`
-	Quiet        bool     `short:"q" help:"Print the endpoint and failed rotations only."`
+	Port     int      `help:"Loopback port, ${default} if not given; 0 is any free one." default:"7353" placeholder:"N"`
+	Region   string   `help:"Region of the functions; us-east-1 if not given." env:"AWS_REGION,AWS_DEFAULT_REGION" placeholder:"NAME"`
+	State    string   `help:"Keep the secrets in this directory, encrypted; in memory if not given." type:"path" placeholder:"DIR"`
+	Function []string `help:"Serve this function of functions/ only, or this built file under the name. Repeatable." sep:"none" placeholder:"NAME[=FILE]"`
+	Env      []string `help:"Set a variable of one function's environment, or of every function's. Repeatable." sep:"none" placeholder:"[FUNCTION:]KEY=VALUE"`
+	Database string   `help:"Start a throw-away database too, with a user and its secret: auto, postgres, mysql, mariadb or embedded." enum:",auto,postgres,mysql,mariadb,embedded" default:"" placeholder:"ENGINE"`
+
+	Events      bool     `help:"Print the event that AWS makes of each call and each rotation too; with -q, little else."`
+	Rule        []string `help:"Hand events to a function: a JSON file with Name, EventPattern and Targets. Repeatable." sep:"none" type:"path" placeholder:"FILE"`
+	DeadLetters string   `help:"Keep the events that a function of a --rule did not take here; under --state, or in a temporary folder if not given." type:"path" placeholder:"DIR"`
+
+	Fault            []string      `help:"Make calls fail or wait: GetSecretValue:throttle=5%, PutSecretValue:lose=#2, quotas. Repeatable." sep:"none" placeholder:"SPEC"`
+	ReplicationDelay time.Duration `help:"How long replicas lag behind their primary; not at all if not given." placeholder:"D"`
+	KMSKey           []string      `name:"kms-key" help:"A KMS key that exists: an ARN, an id or an alias. Any does if none is given. Repeatable." sep:"none" placeholder:"ID"`
+	Credentials      string        `help:"Check signatures: only the profiles of this file, in the format of ~/.aws/credentials, may call." type:"path" placeholder:"FILE"`
+
+	FunctionLogs bool `help:"Write what the functions log to stderr."`
+	JSON         bool `name:"json" help:"Print a JSON object per line instead of text."`
+	Quiet        bool `short:"q" help:"Print the endpoint and failed rotations only."`
 }
 
 // Help is the text below the usage of rekey local --help.
 func (Command) Help() string {
-	return `Use it with any AWS CLI or SDK, such as: aws secretsmanager list-secrets --endpoint-url http://127.0.0.1:7353. Any credentials do. A database with a certificate of its own needs --env SSL_CERT_FILE=FILE.`
+	return `Use it with any AWS CLI or SDK, such as: aws secretsmanager list-secrets --endpoint-url http://127.0.0.1:7353. Any credentials do, unless --credentials says whose. A database with a certificate of its own needs --env SSL_CERT_FILE=FILE.`
 }
 
 // patience is how long a rotation that is under way is waited for at the end.
@@ -65,9 +75,12 @@ type service struct {
 	journal *journal
 	screen  *terminal.Terminal // shows what takes time at the start
 
-	dir      string // for built functions
-	database *sample.Database
-	machine  *onemachine.Machine
+	dir string // for built functions
+
+	lettersFolder  string // of dead letters
+	lettersAreTemp bool   // it is removed if it stays empty
+	database       *sample.Database
+	machine        *onemachine.Machine
 }
 
 func (s *service) start(ctx context.Context) (err error) {
@@ -110,21 +123,39 @@ func (s *service) prepare(ctx context.Context) ([]onemachine.Function, error) {
 }
 
 func (s *service) launch(ctx context.Context, listener net.Listener, functions []onemachine.Function) (err error) {
-	c := s.command
-	o := onemachine.Options{
-		Listener: listener, Region: c.Region, StateDir: c.State, Functions: functions,
-		OnCall: s.journal.call, OnRotation: s.journal.rotation,
+	o, err := s.options(functions)
+	if err != nil {
+		return errors.Join(err, listener.Close())
 	}
-	if c.FunctionLogs {
-		o.Logs = os.Stderr
-	}
-	if s.machine, err = onemachine.Start(o); err != nil {
+	o.Listener = listener
+	if s.machine, err = onemachine.Start(o); err != nil { //nolint:contextcheck // calls are recorded whoever has gone away
 		return err
 	}
 	if s.database == nil {
 		return nil
 	}
 	return s.storeSample(ctx)
+}
+
+// options are those of the command line. Validate has seen that they can be read.
+func (s *service) options(functions []onemachine.Function) (o onemachine.Options, err error) {
+	c := s.command
+	o = onemachine.Options{Functions: functions, Signed: c.Credentials != ""}
+	if o.Service, err = c.stand(); err != nil {
+		return o, err
+	}
+	for _, f := range functions {
+		if _, taken := o.Service.Callers[f.Name]; taken {
+			return o, usage("--credentials: %s: the access key id %s is the function's of that name: give another", c.Credentials, f.Name)
+		}
+	}
+	o.Service.StateDir = c.State
+	o.Service.OnCall, o.Service.OnRotation = s.journal.call, s.journal.rotation
+	if c.FunctionLogs {
+		o.Logs = os.Stderr
+	}
+	o.Events, err = s.events(functions)
+	return o, err
 }
 
 // serve returns when ctx has ended and rotations under way have too, or patience with them.
@@ -156,6 +187,9 @@ func (s *service) close() error {
 	var failed error
 	if s.machine != nil {
 		failed = s.machine.Close()
+	}
+	if s.lettersAreTemp {
+		_ = os.Remove(s.lettersFolder) // unless there are letters in it
 	}
 	if s.database != nil {
 		failed = errors.Join(failed, s.database.Stop())

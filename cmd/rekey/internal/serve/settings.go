@@ -54,7 +54,14 @@ func (c *Command) Validate() error {
 			return usage("--env: %s is set by --database: leave one of them out", v.key)
 		}
 	}
-	return nil
+	if c.DeadLetters != "" && len(c.Rule) == 0 {
+		return usage("--dead-letters: without a rule nothing is delivered: give --rule too")
+	}
+	if _, err := c.rules(); err != nil {
+		return err
+	}
+	_, err := c.stand()
+	return err
 }
 
 // variable is one --env.
