@@ -111,6 +111,9 @@ func TestCommandsRun(t *testing.T) {
 	}
 	for _, b := range blocks(t, "sh") {
 		for command := range strings.Lines(b.text) {
+			if serves(command) {
+				continue // see TestServersStart
+			}
 			t.Run(strings.TrimSpace(command), func(t *testing.T) {
 				sh := exec.CommandContext(t.Context(), "sh", "-ec", command)
 				sh.Dir = ".."
