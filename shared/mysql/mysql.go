@@ -57,6 +57,9 @@ func (d Driver) Login(ctx context.Context, l dbuser.Login) (dbuser.Session, erro
 	config.DialFunc = func(context.Context, string, string) (net.Conn, error) { return dbuser.Dial(ctx, l) }
 	if !l.Plaintext {
 		config.TLS = dbuser.TLSConfig(l, d.Roots)
+		// The plugin of IAM has the client send the token as it is. A password is
+		// never sent so, whatever a server asks for.
+		config.AllowCleartextPasswords = l.Token
 	}
 	connector, err := mysql.NewConnector(config)
 	if err != nil {
