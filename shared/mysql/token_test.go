@@ -1,7 +1,6 @@
 package mysql_test
 
 import (
-	"bufio"
 	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -67,26 +66,25 @@ func handshake(conn net.Conn, certificate tls.Certificate, withTLS bool) string 
 	greeting = append(greeting, make([]byte, 10)...)
 	greeting = append(greeting, "901234567890\x00mysql_native_password\x00"...)
 	send(conn, 0, greeting)
-	in := bufio.NewReader(conn)
 	sequence := byte(1)
-	var peer io.Writer = conn
+	peer := conn // read without a buffer, which could swallow the beginning of TLS
 	if withTLS {
-		if _, err := receive(in); err != nil { // the request for TLS
+		if _, err := receive(peer); err != nil { // the request for TLS
 			return err.Error()
 		}
 		secured := tls.Server(conn, &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12})
-		peer, in, sequence = secured, bufio.NewReader(secured), 2
+		peer, sequence = secured, 2
 	}
-	if _, err := receive(in); err != nil { // the user's name
+	if _, err := receive(peer); err != nil { // the user's name
 		return "no login"
 	}
 	send(peer, sequence+1, []byte("\xfemysql_clear_password\x00"))
-	password, err := receive(in)
+	password, err := receive(peer)
 	if err != nil {
 		return ""
 	}
 	send(peer, sequence+3, []byte{0, 0, 0, 2, 0, 0, 0})
-	_, _ = receive(in) // the end
+	_, _ = receive(peer) // the end
 	return string(bytes.TrimSuffix(password, []byte{0}))
 }
 
