@@ -14,7 +14,7 @@ import (
 
 const (
 	cacheFor = 40 * time.Millisecond // then a client reads the secret again
-	idleFor  = 30 * time.Millisecond // between two of its logins: a machine has few cores
+	idleFor  = 60 * time.Millisecond // between two of its logins: more would be a test of the server
 )
 
 // Consumption is what consumers met during rotations.
