@@ -289,19 +289,22 @@ func TestMatchesAsTheReferenceDoes(t *testing.T) {
 	matched := 0
 	rapid.Check(t, func(t *rapid.T) {
 		pattern, _ := json.Marshal(drawPattern(t, 3))
-		event, _ := json.Marshal(drawEventObject(t, 4))
 		p, err := Compile(pattern)
 		if err != nil {
 			t.Fatalf("compiling %s: %v", pattern, err)
 		}
-		want := reference(string(pattern), string(event))
-		if got := p.Matches(event); got != want {
-			t.Fatalf("pattern %s\nevent %s\ngot %t, want %t", pattern, event, got, want)
-		}
-		if want {
-			matched++
+		for range 30 { // few of the pairs match
+			event, _ := json.Marshal(drawEventObject(t, 4))
+			want := reference(string(pattern), string(event))
+			if got := p.Matches(event); got != want {
+				t.Fatalf("pattern %s\nevent %s\ngot %t, want %t", pattern, event, got, want)
+			}
+			if want {
+				matched++
+			}
 		}
 	})
+	t.Logf("%d matched", matched)
 	if matched == 0 {
 		t.Error("no pattern matched: the generators do not meet")
 	}
