@@ -34,7 +34,8 @@ type Options struct {
 	Listener  net.Listener           // see Listen
 	Service   secretsmanager.Options // its Invoker is the machine's
 	Functions []Function
-	Events    *Events // nil: there are none
+	Events    *Events  // nil: there are none
+	Services  Services // beside Secrets Manager
 
 	// Signed makes the stand-in check signatures: Service.Callers, the functions and the
 	// clients of the machine then have keys. Without it all of them may do everything.
@@ -54,6 +55,7 @@ type Machine struct {
 	http        *http.Server
 	serving     chan error // holds the end of serving
 	bus         *eventbus.Bus
+	services    map[string]Service
 	credentials keyring
 }
 
@@ -78,15 +80,18 @@ func Start(o Options) (*Machine, error) {
 		Functions: &lambda.Registry{}, serving: make(chan error, 1), credentials: keyring{signed: o.Signed},
 	}
 	if err := m.prepare(o); err != nil {
-		return nil, errors.Join(err, o.Listener.Close(), m.closeBus(), m.Functions.Close())
+		return nil, errors.Join(err, o.Listener.Close(), m.closeBus(), m.stopServices(), m.Functions.Close())
 	}
-	m.http = &http.Server{Handler: m.Manager, ReadHeaderTimeout: 10 * time.Second}
+	m.http = &http.Server{Handler: m, ReadHeaderTimeout: 10 * time.Second}
 	go func() { m.serving <- m.http.Serve(o.Listener) }()
 	return m, nil
 }
 
 func (m *Machine) prepare(o Options) error {
 	if err := m.deploy(o); err != nil {
+		return err
+	}
+	if err := m.add(o.Services); err != nil {
 		return err
 	}
 	service := o.Service
@@ -143,7 +148,7 @@ const closePatience = 2 * time.Second
 // directory, a rotation that was under way is taken up by the next machine on it.
 func (m *Machine) Close() error {
 	failed := m.Manager.Close()
-	failed = errors.Join(failed, m.closeBus()) // which needs the functions
+	failed = errors.Join(failed, m.closeBus(), m.stopServices()) // which need the functions
 	failed = errors.Join(failed, m.Functions.Close())
 	ctx, cancel := context.WithTimeout(context.Background(), closePatience)
 	defer cancel()
