@@ -1,0 +1,45 @@
+package config_test
+
+import (
+	"testing"
+
+	"github.com/rekey-aws/rekey/infra/config"
+)
+
+func TestSecretsInherit(t *testing.T) {
+	t.Parallel()
+	f, err := config.Parse("rekey.yaml", []byte(`
+name: shop
+environment: production
+account: "123456789012"
+regions: {primary: eu-central-1}
+network: {vpc: {id: vpc-0a1b2c3d, subnets: [subnet-0a1b2c3d], zones: [eu-central-1a], cidr: 10.0.0.0/16}}
+defaults:
+  schedule: {cron: 0 3 ? * SUN *}
+databases:
+  orders:
+    engine: postgres
+    instance: orders
+    users:
+      app: {schedule: {every: 12h}}
+      report: {}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := f.Secrets()
+	if len(got) != 2 {
+		t.Fatalf("%d secrets, want 2", len(got))
+	}
+	if name := got[0].Name; name != "shop/production/orders/app" {
+		t.Errorf("name %q", name)
+	}
+	for i, want := range []string{"rate(12 hours)", "cron(0 3 ? * SUN *)"} {
+		if e := got[i].Schedule.Expression(); e != want {
+			t.Errorf("schedule %q, want %q", e, want)
+		}
+	}
+	if got[0].Grace != "24h" || !got[0].Replicate {
+		t.Errorf("%+v has not the defaults", got[0])
+	}
+}

@@ -1,0 +1,112 @@
+package config
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// The functions, by the names of their folders.
+const (
+	RotateRDS      = "rotate-rds"
+	RotateRedshift = "rotate-redshift"
+	RotateAPIKey   = "rotate-apikey"
+	AuditForwarder = "audit-forwarder"
+)
+
+// Resolved is one secret, with everything that it inherits filled in.
+type Resolved struct {
+	// Path is where it stands in the file, such as databases.orders.users.app. It is unique
+	// and does not change when others come or go: ids in templates are made of it.
+	Path string
+	// Name in Secrets Manager. Of an existing secret, its ARN says it.
+	Name string
+	// Existing secret's ARN, or empty.
+	Existing ARN
+	// Function that rotates it: RotateRDS, RotateRedshift or RotateAPIKey.
+	Function string
+
+	Description string
+	Tags        map[string]string // the file's and its own
+
+	Schedule          Schedule
+	Grace             Duration
+	RotateImmediately bool
+	Replicate         bool
+	OnlyFromVPC       bool
+	Readers, Writers  Principals
+
+	// One of these is what it holds.
+	Database  *Database
+	APIKey    *APIKey
+	Generated *Generated
+
+	User *DatabaseUser // of Database
+}
+
+// Expression is the schedule as Secrets Manager takes it.
+func (s Schedule) Expression() string {
+	if s.Cron != "" {
+		return "cron(" + s.Cron + ")"
+	}
+	hours := int(s.Every.Time().Hours())
+	if hours%24 == 0 {
+		return "rate(" + count(hours/24, "day") + ")"
+	}
+	return "rate(" + count(hours, "hour") + ")"
+}
+
+// Secrets are all secrets of the file, ordered by Path.
+func (f *File) Secrets() []Resolved {
+	var all []Resolved
+	for key, db := range f.Databases {
+		for user, u := range db.Users {
+			u.Username = cmp.Or(u.Username, string(user))
+			u.Strategy = cmp.Or(u.Strategy, Auto)
+			r := f.resolve("databases."+string(key)+".users."+string(user), u.Secret, key, user)
+			r.Function = RotateRDS
+			if db.Engine == Redshift {
+				r.Function = RotateRedshift
+			}
+			r.Database, r.User = &db, &u
+			all = append(all, r)
+		}
+	}
+	for key, k := range f.APIKeys {
+		r := f.resolve("apiKeys."+string(key), k.Secret, key)
+		r.Function, r.APIKey = RotateAPIKey, &k
+		all = append(all, r)
+	}
+	for key, g := range f.Generated {
+		r := f.resolve("generated."+string(key), g.Secret, key)
+		r.Function, r.Generated = RotateAPIKey, &g
+		all = append(all, r)
+	}
+	slices.SortFunc(all, func(a, b Resolved) int { return strings.Compare(a.Path, b.Path) })
+	return all
+}
+
+func (f *File) resolve(path string, s Secret, keys ...Name) Resolved {
+	names := []string{string(f.Name), string(f.Environment)}
+	for _, k := range keys {
+		names = append(names, string(k))
+	}
+	tags := maps.Clone(f.Tags)
+	if tags == nil {
+		tags = map[string]string{}
+	}
+	maps.Copy(tags, s.Tags)
+	d := f.Defaults
+	return Resolved{
+		Path: path, Name: cmp.Or(string(s.SecretName), strings.Join(names, "/")), Existing: s.Existing,
+		Description: s.Description, Tags: tags,
+		Schedule:          *cmp.Or(s.Schedule, d.Schedule, &Schedule{}),
+		Grace:             cmp.Or(s.Grace, d.Grace),
+		RotateImmediately: *cmp.Or(s.RotateImmediately, d.RotateImmediately, new(bool)),
+		Replicate:         *cmp.Or(s.Replicate, d.Replicate, new(bool)),
+		OnlyFromVPC:       *cmp.Or(s.OnlyFromVPC, d.OnlyFromVPC, new(bool)),
+		Readers:           *cmp.Or(s.Readers, d.Readers, &Principals{}),
+		Writers:           *cmp.Or(s.Writers, d.Writers, &Principals{}),
+	}
+}
