@@ -15,6 +15,9 @@
 //     touching anything.
 //   - A token that is not AWSPENDING changes nothing.
 //
+// Where the old credential outlives the rotation, a fifth invocation ends it after
+// a grace period: see [Retirer] and [Planner].
+//
 // Source of the contract:
 // https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html
 package rotation

@@ -31,15 +31,24 @@ type Preflighter interface {
 	Preflight(ctx context.Context, r Request) error
 }
 
-// Request is what a step knows. Current is set in Create and Set, Pending in
-// Set and Test.
+// Request is what a step knows. Current is set in Create, Set and Retire, Pending
+// in Set and Test.
 type Request struct {
 	Rotation
 	Current Value
 	Pending Value
 
-	store Store
-	notes *notes
+	// In Retire, where Token is the version that is current:
+
+	Old      Value  // what is to end; empty if Secrets Manager has it no more
+	OldToken string // its version
+	// Rotating: another version is AWSPENDING. Pending is its value, empty if it
+	// has none yet.
+	Rotating bool
+
+	store  Store
+	notes  *notes
+	labels map[string][]string // as Retire began
 }
 
 // NewRequest makes a request over a store, for tests of engines; the [Machine]
@@ -115,4 +124,16 @@ func (r Request) Note(attrs ...slog.Attr) {
 	r.notes.attrs = append(r.notes.attrs, attrs...)
 }
 
-type notes struct{ attrs []slog.Attr }
+// notes are what a step adds to its log line.
+type notes struct {
+	attrs     []slog.Attr
+	retiring  bool  // the line counts failures of retiring
+	unplanned error // why a retirement could not be planned, or not be made first
+}
+
+// planFailed notes a failure beside a step that succeeded. The first one counts.
+func (n *notes) planFailed(err error) {
+	if n.unplanned == nil {
+		n.unplanned = err
+	}
+}

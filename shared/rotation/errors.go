@@ -30,6 +30,9 @@ var (
 	ErrVendor = errors.New("the target failed")
 	// ErrThrottled: AWS asked to slow down until there was no time left.
 	ErrThrottled = errors.New("throttled")
+	// ErrBusy: the old credential is still in use, or a rotation is under way:
+	// what was asked for is possible later.
+	ErrBusy = errors.New("still in use")
 	// ErrInternal: a defect of this function.
 	ErrInternal = errors.New("internal error")
 )
@@ -51,6 +54,7 @@ var kinds = []struct {
 	{ErrConfig, "config", "Correct the secret or the function's settings."},
 	{ErrVendor, "vendor", "Read the target's message; the rotation may be run again at any time."},
 	{ErrThrottled, "throttled", "Spread rotations out: Secrets Manager allows 50 writes a second in a Region."},
+	{ErrBusy, "busy", "Find out what still uses the old credential and have it read the secret again; the retirement is tried again."},
 	{ErrInternal, "internal", "This is a defect: report it with the function's log line. The rotation may be run again at any time."},
 }
 

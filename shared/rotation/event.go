@@ -4,17 +4,21 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"time"
 )
 
-// Step names one of the four invocations of a rotation.
+// Step names one of the four invocations of a rotation, or the one that comes
+// after the grace period.
 type Step string
 
-// The steps in the order in which Secrets Manager invokes them.
+// The steps in the order in which Secrets Manager invokes them. RetireSecret is
+// not Secrets Manager's: EventBridge Scheduler invokes it, see [Planner].
 const (
 	CreateSecret Step = "createSecret"
 	SetSecret    Step = "setSecret"
 	TestSecret   Step = "testSecret"
 	FinishSecret Step = "finishSecret"
+	RetireSecret Step = "retireSecret"
 )
 
 // Staging labels that the contract moves.
@@ -24,7 +28,8 @@ const (
 	Previous = "AWSPREVIOUS"
 )
 
-// Event is what Secrets Manager sends to a rotation function.
+// Event is what Secrets Manager sends to a rotation function, and what a
+// [Planner] sends for a [Retirement].
 //
 // https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html
 type Event struct {
@@ -32,6 +37,12 @@ type Event struct {
 	SecretID      string        `json:"SecretId"`
 	Token         string        `json:"ClientRequestToken"`
 	RotationToken RotationToken `json:"RotationToken,omitempty"`
+
+	// Of a retirement, where Token is the version that became current:
+
+	Old       string    `json:"Retires,omitempty"`  // the version that was current before
+	NotBefore time.Time `json:"NotBefore,omitzero"` // when the grace period ends
+	Try       int       `json:"Try,omitempty"`      // from 1; more if it was put off
 }
 
 // Rotation identifies one rotation of one secret: all four steps share it. Its
@@ -52,7 +63,7 @@ func (e Event) rotation() Rotation {
 // validate refuses what Secrets Manager would never send, before any call.
 func (e Event) validate() error {
 	switch e.Step {
-	case CreateSecret, SetSecret, TestSecret, FinishSecret:
+	case CreateSecret, SetSecret, TestSecret, FinishSecret, RetireSecret:
 	default:
 		return WithHint(fmt.Errorf("reading the event: Step is %q: %w", clip(string(e.Step), 64), ErrConfig),
 			"Step must be createSecret, setSecret, testSecret or finishSecret. Let Secrets Manager invoke the function (RotateSecret).")
@@ -64,6 +75,9 @@ func (e Event) validate() error {
 	if len(e.Token) < 32 || len(e.Token) > 64 {
 		return WithHint(fmt.Errorf("reading the event: ClientRequestToken has %d characters: %w", len(e.Token), ErrConfig),
 			"ClientRequestToken must have 32 to 64 characters.")
+	}
+	if e.Step == RetireSecret {
+		return e.validateRetirement()
 	}
 	return nil
 }

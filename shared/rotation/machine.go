@@ -16,6 +16,16 @@ import (
 type Machine struct {
 	Store  Store
 	Engine Engine
+	// Planner has the old credential ended after RetireAfter, if Engine is a
+	// [Retirer]. Nil: nothing is planned.
+	Planner Planner
+	// RetireAfter is the grace period: how long an old credential stays valid
+	// after the new one became current. 0: old credentials are not retired.
+	RetireAfter time.Duration
+	// RetireFirst has createSecret end the previous credential if its grace period
+	// is over and nobody has ended it: for engines whose rotation does not do so
+	// anyway.
+	RetireFirst bool
 	// Log receives one line per step, with its metrics in CloudWatch's embedded
 	// metric format. Give it a slog.JSONHandler. Nil: nothing is logged.
 	Log *slog.Logger
@@ -36,8 +46,10 @@ type outcome string
 
 const (
 	done        outcome = "done"
-	alreadyDone outcome = "already done" // an earlier try had done it
-	rehearsed   outcome = "rehearsed"    // testSecret against the current value
+	alreadyDone outcome = "already done"  // an earlier try had done it
+	rehearsed   outcome = "rehearsed"     // testSecret against the current value
+	putOff      outcome = "put off"       // retireSecret: planned again for later
+	nothing     outcome = "nothing to do" // retireSecret
 	failed      outcome = "failed"
 )
 
@@ -99,6 +111,8 @@ func (m *Machine) attempt(ctx context.Context, e Event, n *notes) (result outcom
 		return m.set(ctx, r)
 	case TestSecret:
 		return m.test(ctx, r)
+	case RetireSecret:
+		return m.retire(ctx, r, e)
 	default:
 		return m.finish(ctx, r)
 	}
@@ -131,6 +145,7 @@ func (m *Machine) create(ctx context.Context, r Request) (outcome, error) {
 	if err != nil {
 		return "", err
 	}
+	m.retireFirst(ctx, r, md)
 	r.Current = current.Value
 	if p, ok := m.Engine.(Preflighter); ok {
 		if err := p.Preflight(ctx, r); err != nil {
@@ -200,16 +215,26 @@ func (m *Machine) test(ctx context.Context, r Request) (outcome, error) {
 	return done, m.Engine.Test(ctx, r)
 }
 
-// finish moves AWSCURRENT: Describe, Promote.
+// finish moves AWSCURRENT, and plans the end of the credential that had it:
+// Describe, Promote; one Get more for a [Keeper].
 func (m *Machine) finish(ctx context.Context, r Request) (outcome, error) {
 	md, err := m.Store.Describe(ctx, r.SecretID)
 	if err != nil {
 		return "", err
 	}
-	if over, err := md.position(r.Token); err != nil || over {
-		return alreadyDone, err
+	over, err := md.position(r.Token)
+	if err != nil {
+		return "", err
 	}
-	return done, m.Store.Promote(ctx, r.Rotation, md.versionWith(Current))
+	result, old := alreadyDone, md.versionWith(Previous)
+	if !over {
+		result, old = done, md.versionWith(Current)
+		if err := m.Store.Promote(ctx, r.Rotation, old); err != nil {
+			return "", err
+		}
+	}
+	m.planRetirement(ctx, r, md, old)
+	return result, nil
 }
 
 func (m *Machine) current(ctx context.Context, r Request) (Stored, error) {

@@ -29,9 +29,16 @@ func (m *Machine) report(ctx context.Context, e Event, result outcome, err *Step
 		attrs = append(attrs, slog.String("request_id", m.RequestID(ctx)))
 	}
 	attrs = append(attrs, n.attrs...)
-	level, failures := slog.LevelInfo, 0
+	level, failures, retireFailures := slog.LevelInfo, 0, 0
+	if n.unplanned != nil {
+		level, retireFailures = slog.LevelWarn, 1
+		attrs = append(attrs, slog.String("retire_error", n.unplanned.Error()), slog.String("retire_hint", Hint(n.unplanned)))
+	}
 	if err != nil {
 		level, failures = slog.LevelError, 1
+		if e.Step == RetireSecret {
+			retireFailures = 1
+		}
 		attrs = append(attrs,
 			slog.String("kind", KindName(err)),
 			slog.String("error", err.Err.Error()),
@@ -39,8 +46,13 @@ func (m *Machine) report(ctx context.Context, e Event, result outcome, err *Step
 	}
 	attrs = append(attrs,
 		slog.Float64("StepDuration", float64(took.Microseconds())/1000),
-		slog.Int("StepFailures", failures),
-		slog.Any("_aws", stepMetrics(m.now())))
+		slog.Int("StepFailures", failures))
+	metrics := []metric{{"StepDuration", "Milliseconds"}, {"StepFailures", "Count"}}
+	if n.retiring || e.Step == RetireSecret {
+		attrs = append(attrs, slog.Int("RetireFailures", retireFailures))
+		metrics = append(metrics, metric{"RetireFailures", "Count"})
+	}
+	attrs = append(attrs, slog.Any("_aws", stepMetrics(m.now(), metrics)))
 	m.Log.LogAttrs(context.WithoutCancel(ctx), level, "rotation step", attrs...)
 }
 
@@ -61,13 +73,13 @@ type metric struct {
 	Unit string
 }
 
-func stepMetrics(now time.Time) metricDirective {
+func stepMetrics(now time.Time, metrics []metric) metricDirective {
 	return metricDirective{
 		Timestamp: now.UnixMilli(),
 		CloudWatchMetrics: []metricSet{{
 			Namespace:  metricsNamespace,
 			Dimensions: [][]string{{"function", "step"}},
-			Metrics:    []metric{{"StepDuration", "Milliseconds"}, {"StepFailures", "Count"}},
+			Metrics:    metrics,
 		}},
 	}
 }

@@ -24,9 +24,10 @@ type Store struct {
 	Faults Injector
 	// Calling decides the fate of each call before it is looked at.
 	Calling Injector
-	// Enabled, Deleted: as DescribeSecret tells them.
+	// Enabled, Deleted, Rotated: as DescribeSecret tells them.
 	Enabled bool
 	Deleted time.Time
+	Rotated time.Time
 	// KeepPending leaves AWSPENDING on the version that becomes current; some
 	// observations of Secrets Manager say that it does, others that it does not.
 	KeepPending bool
@@ -113,7 +114,7 @@ func (s *Store) Describe(ctx context.Context, id string) (rotation.Metadata, err
 	if err := s.enter(ctx, "Describe", id); err != nil {
 		return rotation.Metadata{}, err
 	}
-	md := rotation.Metadata{ARN: SecretID, RotationEnabled: s.Enabled, Deleted: s.Deleted, Versions: map[string][]string{}}
+	md := rotation.Metadata{ARN: SecretID, RotationEnabled: s.Enabled, Deleted: s.Deleted, Rotated: s.Rotated, Versions: map[string][]string{}}
 	for id, v := range s.versions {
 		if len(v.stages) > 0 { // DescribeSecret hides versions without labels
 			md.Versions[id] = slices.Clone(v.stages)
@@ -263,11 +264,16 @@ func Run(ctx context.Context, m *rotation.Machine, r rotation.Rotation) error {
 
 // RunStep carries out one step.
 func RunStep(ctx context.Context, m *rotation.Machine, r rotation.Rotation, step rotation.Step) error {
+	return RunEvent(ctx, m, rotation.Event{Step: step, SecretID: r.SecretID, Token: r.Token, RotationToken: r.RotationToken})
+}
+
+// RunEvent has the machine handle an event, such as that of a retirement.
+func RunEvent(ctx context.Context, m *rotation.Machine, e rotation.Event) error {
 	result := make(chan error, 1)
 	go func() {
 		err := errKilled
 		defer func() { result <- err }() // also after runtime.Goexit
-		err = m.Handle(ctx, rotation.Event{Step: step, SecretID: r.SecretID, Token: r.Token, RotationToken: r.RotationToken})
+		err = m.Handle(ctx, e)
 	}()
 	return <-result
 }
