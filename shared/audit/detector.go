@@ -1,0 +1,171 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+)
+
+// Detector runs events through the catalogue. It is safe for several goroutines if its State
+// is.
+type Detector struct {
+	byName     map[string][]*Detection // of events
+	state      State
+	isDecoy    func(Secret) bool
+	thresholds Thresholds
+
+	rotationRoles, functions, deployers, endpoints, decoys, keys, trails patterns
+
+	regions map[string]bool
+	readers []reader
+}
+
+type reader struct {
+	principal, secrets patterns
+	many               bool
+}
+
+// Option changes a Detector.
+type Option func(*Detector)
+
+// WithDecoys names further decoys, such as those with Config.DecoyTag. The function must be
+// quick, and safe for several goroutines.
+func WithDecoys(isDecoy func(Secret) bool) Option {
+	return func(d *Detector) { d.isDecoy = isDecoy }
+}
+
+// NewDetector makes a detector for the whole catalogue. A configuration that is not valid is
+// refused.
+func NewDetector(c Config, state State, options ...Option) (*Detector, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	if state == nil {
+		return nil, errors.New("audit: a detector needs a state: give NewMemory() if there is no other")
+	}
+	if len(c.RotationFunctions) == 0 {
+		c.RotationFunctions = []string{"rotate-*", "arn:*:lambda:*:function:rotate-*"}
+	}
+	d := &Detector{
+		byName: map[string][]*Detection{}, state: state, thresholds: c.Thresholds.withDefaults(),
+		rotationRoles: compilePatterns(c.RotationRoles), functions: compilePatterns(c.RotationFunctions),
+		deployers: compilePatterns(c.Deployers), endpoints: compilePatterns(c.VPCEndpoints),
+		decoys: compilePatterns(c.Decoys), keys: compilePatterns(c.Keys), trails: compilePatterns(c.Trails),
+		regions: map[string]bool{},
+	}
+	for _, r := range c.Regions {
+		d.regions[r] = true
+	}
+	for _, r := range c.KnownReaders {
+		secrets := r.Secrets
+		if len(secrets) == 0 {
+			secrets = []string{"*"}
+		}
+		d.readers = append(d.readers, reader{compilePatterns([]string{r.Principal}), compilePatterns(secrets), r.Many})
+	}
+	for _, o := range options {
+		o(d)
+	}
+	for _, entry := range Catalogue() {
+		for _, n := range entry.Needs {
+			for _, name := range n.Names {
+				d.byName[name] = append(d.byName[name], entry)
+			}
+		}
+	}
+	return d, nil
+}
+
+// Examine appends what it finds in an event to findings, and returns them. Findings copy the
+// event. It does not fail: what could not be checked because the state could not be reached is
+// found, and says so in Unverified.
+func (d *Detector) Examine(ctx context.Context, e *Event, findings []Finding) []Finding {
+	for _, entry := range d.byName[e.Name] {
+		if !entry.wants(e) || entry.match == nil {
+			continue
+		}
+		if h, found := entry.match(ctx, d, e); found {
+			findings = append(findings, newFinding(entry, e, h))
+		}
+	}
+	if ends := recoveries[e.Name]; ends != nil && e.Kind == ServiceEvent && e.Secret.Name != "" {
+		f := newFinding(Recovered, e, hit{})
+		for _, entry := range ends {
+			f.Resolves = append(f.Resolves, incident(entry, e.Secret.Key()))
+		}
+		findings = append(findings, f)
+	}
+	return findings
+}
+
+// wants says whether the event is of the form and service that the detection needs.
+func (d *Detection) wants(e *Event) bool {
+	for _, n := range d.Needs {
+		if n.Kind == e.Kind && n.Source == e.Source {
+			return true
+		}
+	}
+	return false
+}
+
+func newFinding(entry *Detection, e *Event, h hit) Finding {
+	about := e.Secret.Key()
+	occasion := e.id()
+	if h.occasion != "" {
+		occasion, about = h.occasion, e.Actor.Principal
+	}
+	if about == "" {
+		about = e.Account + "/" + e.Region + "/" + e.Request.subject()
+	}
+	return Finding{
+		Key: entry.ID + "|" + occasion, Incident: incident(entry, about), Detection: entry, Time: e.Time,
+		Secret: e.Secret, Actor: e.Actor, Event: *e, Count: 1, Counted: h.counted, Unverified: h.unverified,
+	}
+}
+
+func incident(entry *Detection, about string) string { return entry.ID + "|" + about }
+
+// isRotation says whether the framework itself acted.
+func (d *Detector) isRotation(i *Identity) bool { return d.rotationRoles.matchPrincipal(i) }
+
+// isDeployer says whether changing configuration is the caller's work.
+func (d *Detector) isDeployer(i *Identity) bool { return d.deployers.matchPrincipal(i) }
+
+// matchPrincipal compares a role also without its path, which not every record tells and not
+// everyone writes.
+func (p *patterns) matchPrincipal(i *Identity) bool {
+	if p.match(i.Principal) {
+		return true
+	}
+	if i.InvokedBy != "" && p.match(i.InvokedBy) {
+		return true
+	}
+	at := strings.Index(i.Principal, ":role/")
+	last := strings.LastIndexByte(i.Principal, '/')
+	if at < 0 || last <= at+len(":role/") {
+		return false
+	}
+	return p.match(i.Principal[:at+len(":role/")] + i.Principal[last+1:])
+}
+
+// knows says whether the caller is expected to read the secret, and to read many.
+func (d *Detector) knows(i *Identity, s *Secret) (known, many bool) {
+	for n := range d.readers {
+		r := &d.readers[n]
+		if r.principal.matchPrincipal(i) && (r.secrets.match(s.Name) || r.secrets.match(s.ARN)) {
+			known, many = true, many || r.many
+		}
+	}
+	return known, many
+}
+
+// unverifiedBecause is the note of a finding whose condition could not be checked.
+func unverifiedBecause(err error) string {
+	return "the state could not be reached, so this was not counted: " + err.Error()
+}
+
+// bucket makes findings that could not be counted one for each window.
+func bucket(at time.Time, window time.Duration) string {
+	return at.Truncate(window).UTC().Format(time.RFC3339)
+}

@@ -1,0 +1,44 @@
+package audit
+
+import "strings"
+
+// Identity is who really acted: for a session, the role behind it and the session's name.
+// https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-user-identity.html
+type Identity struct {
+	Type           string `json:"type,omitempty"`           // AssumedRole, IAMUser, Root, AWSService, FederatedUser, …; empty in service events
+	Principal      string `json:"principal,omitempty"`      // who to compare and count: the ARN of the role or user, or a service's name
+	ARN            string `json:"arn,omitempty"`            // as recorded, with the session
+	Name           string `json:"name,omitempty"`           // of the role or the user
+	Session        string `json:"session,omitempty"`        // of a role
+	Account        string `json:"account,omitempty"`        // of the caller
+	InvokedBy      string `json:"invokedBy,omitempty"`      // the service that called on the caller's behalf
+	SourceIdentity string `json:"sourceIdentity,omitempty"` // who assumed the role first, if that was recorded
+	Provider       string `json:"provider,omitempty"`       // of a federated identity
+	AccessKeyID    string `json:"accessKeyId,omitempty"`    // of IAM's form only
+}
+
+// String is the identity for people: "role app, session i-0abc", "user alice", "root",
+// or a service's name. It is never empty.
+func (i Identity) String() string {
+	var who string
+	switch {
+	case i.Type == "Root":
+		who = "root"
+	case i.Session != "":
+		who = "role " + i.Name + ", session " + i.Session
+	case i.Name != "" && strings.HasPrefix(i.Type, "IAMUser"):
+		who = "user " + i.Name
+	case i.Name != "":
+		who = i.Name
+	case i.Principal != "":
+		who = i.Principal
+	case i.InvokedBy != "":
+		return i.InvokedBy
+	default:
+		return "an unknown caller"
+	}
+	if i.SourceIdentity != "" {
+		who += " (" + i.SourceIdentity + ")"
+	}
+	return who
+}
