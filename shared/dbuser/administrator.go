@@ -66,6 +66,11 @@ func (e *Engine) administrator(ctx context.Context, r rotation.Request, current 
 // the user's secret. And it is used only if that is the user's server: else
 // whoever can write a user's secret could have passwords set on another.
 func (e *Engine) administering(ctx context.Context, r rotation.Request, current Secret) (Secret, string, error) {
+	if current.AdminUser != "" && current.API != nil {
+		s := current
+		s.Username, s.Token, s.Password, s.API = current.AdminUser, true, rotation.Value{}, &APILogin{}
+		return s, iamLabel, nil
+	}
 	if current.AdminUser != "" {
 		s, err := e.withToken(ctx, current)
 		return s, iamLabel, err
@@ -80,13 +85,23 @@ func (e *Engine) administering(ctx context.Context, r rotation.Request, current 
 	}
 	if !doc.Has("engine") && !doc.Has("host") {
 		s, err := e.managed(ctx, r, current, doc)
-		return s, adminLabel, err
+		return s.throughAPI(current), adminLabel, err
 	}
 	s, err := e.parse(v, adminLabel)
 	if err == nil {
 		err = e.sameServer(ctx, current, s, nil)
 	}
-	return s, adminLabel, err
+	return s.throughAPI(current), adminLabel, err
+}
+
+// throughAPI is the administrator as the user's secret has it reached. The API
+// reads the administrator's secret itself.
+func (s Secret) throughAPI(current Secret) Secret {
+	s.API = nil
+	if current.API != nil {
+		s.API = &APILogin{SecretARN: current.Admin}
+	}
+	return s
 }
 
 // withToken is the administrator who logs in with a token: on the user's server,
@@ -148,7 +163,7 @@ func (e *Engine) managed(ctx context.Context, r rotation.Request, current Secret
 func ownerARN(tags map[string]string) string {
 	for key, value := range tags {
 		switch strings.ToLower(key) {
-		case "aws:rds:primarydbinstancearn", "aws:rds:primarydbclusterarn":
+		case "aws:rds:primarydbinstancearn", "aws:rds:primarydbclusterarn", "aws:redshift:primaryclusterarn", "aws:redshift-serverless:namespacearn":
 			return value
 		}
 	}

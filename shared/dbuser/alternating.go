@@ -16,7 +16,7 @@ func (e *Engine) Preflight(ctx context.Context, r rotation.Request) error {
 	if err != nil || !current.administered() {
 		return err
 	}
-	session, err := current.login(ctx, rotation.Current)
+	session, err := e.open(ctx, r, current, rotation.Current)
 	switch {
 	case err == nil:
 		_ = session.Close() // it was only to know that it opens
@@ -32,9 +32,37 @@ func (e *Engine) Preflight(ctx context.Context, r rotation.Request) error {
 	}
 	defer func() { _ = admin.Close() }() // nothing was changed
 	if current.Strategy == Alternating {
-		return admin.CheckPair(ctx, current.pairFor(partner(current.Username)))
+		_, err := e.ours(ctx, r, current, current.pairFor(partner(current.Username)), func(p Pair) ([]string, error) { return nil, admin.CheckPair(ctx, p) })
+		return err
 	}
 	return nil
+}
+
+// ours does something with a pair; if it is not known as one in the database,
+// once more when the partner's password proves it: the pairs of the official
+// templates bear no mark, and their other half is in AWSPREVIOUS.
+func (e *Engine) ours(ctx context.Context, r rotation.Request, current Secret, p Pair, do func(Pair) ([]string, error)) ([]string, error) {
+	changes, err := do(p)
+	if !errors.Is(err, ErrUnprovenPair) || current.API != nil {
+		return changes, err
+	}
+	previous, perr := r.Previous(ctx)
+	if perr != nil {
+		return nil, err
+	}
+	other := current
+	other.Username = partner(current.Username)
+	s, ok := e.sibling(previous, other, rotation.Previous)
+	if !ok {
+		return nil, err
+	}
+	session, perr := s.login(ctx, rotation.Previous)
+	if perr != nil {
+		return nil, err
+	}
+	_ = session.Close() // it was only to know the password
+	p.Known = true
+	return do(p)
 }
 
 // setByAdministrator has an administrator set the pending password. A current
@@ -46,7 +74,7 @@ func (e *Engine) setByAdministrator(ctx context.Context, r rotation.Request, cur
 	known := func() (Session, string, error) { return e.login(ctx, r, current, pending) }
 	if current.Strategy == Alternating {
 		known = func() (Session, string, error) {
-			session, err := current.login(ctx, rotation.Current)
+			session, err := e.open(ctx, r, current, rotation.Current)
 			return session, rotation.Current, err
 		}
 	}
@@ -66,7 +94,9 @@ func (e *Engine) setByAdministrator(ctx context.Context, r rotation.Request, cur
 	if current.Strategy != Alternating {
 		return admin.SetPasswordOf(ctx, pending.Username, pending.Password)
 	}
-	changes, err := admin.SetPair(ctx, current.pairFor(pending.Username), pending.Password)
+	changes, err := e.ours(ctx, r, current, current.pairFor(pending.Username), func(p Pair) ([]string, error) {
+		return admin.SetPair(ctx, p, pending.Password)
+	})
 	if len(changes) > 0 {
 		r.Note(slog.Any("changes", changes))
 	}

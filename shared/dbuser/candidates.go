@@ -18,7 +18,7 @@ func (e *Engine) login(ctx context.Context, r rotation.Request, current, pending
 		if err != nil {
 			return nil, "", err
 		}
-		session, err := c.secret.login(ctx, c.label)
+		session, err := e.open(ctx, r, c.secret, c.label)
 		if !errors.Is(err, rotation.ErrRefused) {
 			return session, c.label, err
 		}

@@ -68,6 +68,21 @@ type Login struct {
 	// Token: Password is a token of IAM, which servers ask for in the clear. It is
 	// sent over verified TLS only.
 	Token bool
+	// API is how to log in through the server's API and not over the wire, or nil.
+	API *APILogin
+}
+
+// APILogin is a login through an API that takes no password. It finds one in
+// Secrets Manager, or is allowed the user by IAM.
+type APILogin struct {
+	// SecretARN is the secret whose AWSCURRENT value is the login's user and
+	// password. "": IAM allows the user, or there is a Witness.
+	SecretARN string
+	// Witness is the login of an administrator, for a password that stands
+	// nowhere as AWSCURRENT and so cannot log in through the API: with its help the
+	// driver finds out whether the server has that password, and runs statements
+	// as the user. ErrRefused: it has another, or nobody can tell.
+	Witness *Login
 }
 
 // Rules are what a kind of server accepts.
@@ -79,4 +94,14 @@ type Rules struct {
 	MaxPassword     int  // of a new password, in bytes
 	Dual            bool // its sessions are DualSessions
 	Administered    bool // … and Administrators
+
+	// NotInPassword are characters that no new password may have.
+	NotInPassword string
+	// MixedPassword: a new password needs a lower-case letter, an upper-case letter
+	// and a number.
+	MixedPassword bool
+	// API: the driver also logs in through an API, see APILogin.
+	API bool
+	// TokenRefused is what to do when a token of IAM is refused; "" is RDS's.
+	TokenRefused string
 }

@@ -1,6 +1,7 @@
 package dbuser
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -102,7 +103,7 @@ func (e *Engine) Test(ctx context.Context, r rotation.Request) error {
 			return e.Preflight(ctx, r)
 		}
 	}
-	session, err := s.login(ctx, rotation.Pending)
+	session, err := e.open(ctx, r, s, rotation.Pending)
 	if err != nil {
 		return err
 	}
@@ -117,10 +118,28 @@ func (e *Engine) Test(ctx context.Context, r rotation.Request) error {
 	return nil
 }
 
+// open logs in with the secret of one version. Through an API only the current
+// one can; of another version's password an administrator is the witness.
+func (e *Engine) open(ctx context.Context, r rotation.Request, s Secret, label string) (Session, error) {
+	switch {
+	case s.API == nil:
+	case label == rotation.Current:
+		s.API = &APILogin{SecretARN: r.SecretID}
+	default:
+		admin, _, err := e.administering(ctx, r, s)
+		if err != nil {
+			return nil, err
+		}
+		admin.Database = s.Database
+		s.API = &APILogin{Witness: &admin.Login}
+	}
+	return s.login(ctx, label)
+}
+
 func (s Secret) login(ctx context.Context, label string) (Session, error) {
 	session, err := s.driver.Login(ctx, s.Login)
 	if s.Token && (errors.Is(err, rotation.ErrRefused) || errors.Is(err, rotation.ErrDenied)) {
-		err = rotation.WithHint(err, tokenRefused)
+		err = rotation.WithHint(err, cmp.Or(s.driver.Rules().TokenRefused, tokenRefused))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("logging in to %s as %q with %s: %w", s.address(), clip(s.Username), label, err)

@@ -2,6 +2,7 @@ package dbuser
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"github.com/rekey-aws/rekey/shared/rotation"
@@ -16,7 +17,14 @@ type Pair struct {
 	Pending string // the one of the two whose password is set now
 	// Adopt gives what the clone owns by itself to the base; else it stays.
 	Adopt bool
+	// Known: the secret holds the password of either, so that both are known to be
+	// its own. Else the database must tell.
+	Known bool
 }
+
+// ErrUnprovenPair is in the error of a pair whose clone is there and is not known
+// to be its base's. It is of kind ErrConfig.
+var ErrUnprovenPair = fmt.Errorf("the two are not known to be a pair: %w", rotation.ErrConfig)
 
 const cloneSuffix = "_clone"
 

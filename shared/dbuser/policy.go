@@ -85,9 +85,15 @@ const (
 
 // generate makes a password that the policy and the server both allow, or says
 // why there is none. It is printable ASCII, which every server takes.
-func (p Policy) generate(rules Rules, engine string) (string, error) {
+func (p Policy) generate(rules Rules, engine string) (_ string, err error) {
 	if p.Length > rules.MaxPassword {
 		return "", badSetting("PASSWORD_LENGTH", strconv.Itoa(p.Length), fmt.Sprintf("at most %d for %s", rules.MaxPassword, engine))
+	}
+	p.ExcludeCharacters += rules.NotInPassword
+	if rules.MixedPassword {
+		if p, err = p.mixed(engine); err != nil {
+			return "", err
+		}
 	}
 	types, err := p.types()
 	if err != nil {
@@ -108,6 +114,21 @@ func (p Policy) generate(rules Rules, engine string) (string, error) {
 		password[i], password[j] = password[j], password[i]
 	}
 	return string(password), nil
+}
+
+// mixed is the policy for a server that wants letters of both cases and a number
+// in every password.
+func (p Policy) mixed(engine string) (Policy, error) {
+	if p.ExcludeLowercase || p.ExcludeUppercase || p.ExcludeNumbers {
+		return p, rotation.WithHint(
+			fmt.Errorf("reading the function's settings: the EXCLUDE_ settings leave no password that %s takes: %w", engine, rotation.ErrConfig),
+			"Exclude punctuation or single characters only: it wants lower-case letters, upper-case letters and numbers.")
+	}
+	if !p.RequireEachIncludedType {
+		p.RequireEachIncludedType = true
+		p.ExcludePunctuation = p.ExcludePunctuation || strings.Trim(punctuation, p.ExcludeCharacters) == ""
+	}
+	return p, nil
 }
 
 // types are the characters left of each included type.

@@ -23,6 +23,7 @@ import (
 //	adminAuth, adminUser               optional, in place of masterarn: "iam" and the administrator who logs in with a token
 //	strategy                           optional; "single", "dual" or "alternating"; else the best that there is
 //	adoptObjects                       optional; true gives the objects of a clone to its base user (PostgreSQL)
+//	access                             optional; "wire" (the default), or "data-api" where the engine has an API
 //	testStatements                     optional; SQL that the new credential must be able to run, read-only
 //
 // https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_secret_json_structure.html
@@ -73,9 +74,14 @@ func (e *Engine) parse(v rotation.Value, label string) (Secret, error) {
 	s.Plaintext = !p.boolean("ssl", true)
 	s.Admin = p.text("masterarn", false)
 	s.AdminUser = p.adminUser(s, rules)
+	s.API = p.access(s, rules)
 	s.Strategy = p.strategy(s, rules)
 	s.Adopt = p.boolean("adoptObjects", false)
 	s.Try = p.texts("testStatements")
+	if s.API != nil && len(s.Try) > 0 {
+		// An administrator would run them, and they could make him do anything.
+		p.fail("testStatements", `stands beside "access": "data-api"`, "absent: through the API no statement can be run as the new user")
+	}
 	p.check(s, rules)
 	if p.err == nil && s.Plaintext && !e.plaintextAllowed(s.Host) {
 		p.fail("ssl", "is false, and the function does not allow plaintext to "+clip(s.Host),
@@ -115,6 +121,7 @@ func (s Secret) sameTarget(other Secret, label string) error {
 		{"dbname", s.Database == other.Database},
 		{"tlsServerName", strings.EqualFold(s.ServerName, other.ServerName)},
 		{"ssl", s.Plaintext == other.Plaintext},
+		{"access", (s.API == nil) == (other.API == nil)},
 	} {
 		if !c.same {
 			return rotation.WithHint(
@@ -128,10 +135,17 @@ func (s Secret) sameTarget(other Secret, label string) error {
 // settable refuses a pending password that createSecret would not make. Beyond
 // printable ASCII, clients differ in how they normalise and encode.
 func (s Secret) settable() error {
-	password, most := s.Password.Reveal(), s.driver.Rules().MaxPassword
-	if len(password) > most || strings.ContainsFunc(password, func(c rune) bool { return c < ' ' || c > '~' }) {
-		return rotation.WithHint(fmt.Errorf("reading %s: the key \"password\" is not one that can be set: %w", rotation.Pending, rotation.ErrConfig),
-			fmt.Sprintf("It must be printable ASCII, at most %d long: let createSecret make the password.", most))
+	password, rules := s.Password.Reveal(), s.driver.Rules()
+	said := fmt.Sprintf("It must be printable ASCII, at most %d long: let createSecret make the password.", rules.MaxPassword)
+	bad := len(password) > rules.MaxPassword || strings.ContainsFunc(password, func(c rune) bool { return c < ' ' || c > '~' })
+	if rules.MixedPassword || rules.NotInPassword != "" {
+		said = fmt.Sprintf("It must be %d to %d characters of printable ASCII without %s, with a lower-case letter, an upper-case letter and a number: let createSecret make the password.",
+			minPasswordLength, rules.MaxPassword, rules.NotInPassword)
+		bad = bad || strings.ContainsAny(password, rules.NotInPassword) || len(password) < minPasswordLength ||
+			!strings.ContainsAny(password, lowercase) || !strings.ContainsAny(password, uppercase) || !strings.ContainsAny(password, numbers)
+	}
+	if bad {
+		return rotation.WithHint(fmt.Errorf("reading %s: the key \"password\" is not one that can be set: %w", rotation.Pending, rotation.ErrConfig), said)
 	}
 	return nil
 }
@@ -239,6 +253,25 @@ func (p *parser) strategy(s Secret, rules Rules) Strategy {
 		p.fail("masterarn", "names an administrator, and "+s.Engine+" users change their own passwords here", "absent")
 	}
 	return chosen
+}
+
+// access is the way in that the secret asks for. An API proves a new password
+// with an administrator's help only.
+func (p *parser) access(s Secret, rules Rules) *APILogin {
+	const key = "access"
+	switch way := p.text(key, false); {
+	case way == "", way == "wire":
+		return nil
+	case way != "data-api":
+		p.fail(key, fmt.Sprintf("is %q", clip(way)), `"wire", "data-api", or absent`)
+	case !rules.API:
+		p.fail(key, "is data-api, and "+s.Engine+" has none", `"wire", or absent`)
+	case s.Plaintext:
+		p.fail(key, `is data-api, and "ssl" is false`, "wire; or remove ssl")
+	case p.label != adminLabel && !s.administered():
+		p.fail(key, "is data-api, and there is no administrator", `absent; or add "masterarn", or "adminAuth": "iam" and "adminUser"`)
+	}
+	return &APILogin{}
 }
 
 // adminUser reads the administrator who logs in with a token, which goes over
