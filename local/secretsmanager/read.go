@@ -129,7 +129,7 @@ func (s *secret) describe() *description {
 		d.RotationEnabled, d.RotationLambdaARN, d.RotationRules = &r.Enabled, r.FunctionARN, r.Rules
 		d.LastRotatedDate = date(r.Last)
 		if r.Enabled && r.Rules != nil {
-			d.NextRotationDate = date(r.Next.lastMoment())
+			d.NextRotationDate = date(r.Next.LastMoment())
 		}
 	}
 	return d

@@ -1,24 +1,28 @@
 package secretsmanager
 
-import "time"
+import (
+	"time"
+
+	"github.com/rekey-aws/rekey/shared/schedule"
+)
 
 // rotationConfig is a secret's rotation as RotateSecret left it.
 type rotationConfig struct {
 	Enabled     bool
 	FunctionARN string
-	Rules       *rotationRules `json:",omitempty"`
-	Last        time.Time      // the end of the last rotation that succeeded
-	Next        window         // zero without rules
+	Rules       *rotationRules  `json:",omitempty"`
+	Last        time.Time       // the end of the last rotation that succeeded
+	Next        schedule.Window // zero without rules
 }
 
 // plan sets the next window, counted from a rotation at t.
 func (r *rotationConfig) plan(t time.Time) {
-	r.Next = window{}
+	r.Next = schedule.Window{}
 	if r.Rules == nil {
 		return
 	}
 	if sched, err := r.Rules.schedule(); err == nil { // checked when it was set
-		r.Next = sched.after(t)
+		r.Next = sched.After(t)
 	}
 }
 
@@ -173,7 +177,7 @@ func (s *Server) cancelRotateSecret(c *caller, in *onlySecretID) (*written, erro
 		if p := sec.holder(pending); p != nil && !p.has(current) {
 			out.VersionId = p.ID
 		}
-		sec.Rotation.Enabled, sec.Rotation.Next, sec.InFlight = false, window{}, nil
+		sec.Rotation.Enabled, sec.Rotation.Next, sec.InFlight = false, schedule.Window{}, nil
 		sec.Changed = s.opt.Now()
 		return nil
 	})

@@ -1,4 +1,4 @@
-package secretsmanager
+package schedule
 
 import (
 	"errors"
@@ -190,7 +190,7 @@ func (c *cron) measure() error {
 		return errors.New("no day matches it")
 	}
 	c.gap = 24
-	for before.Before(end) && c.gap >= shortestInterval {
+	for before.Before(end) && c.gap >= shortestHours {
 		at := c.next(before)
 		if at.IsZero() {
 			break
@@ -198,8 +198,8 @@ func (c *cron) measure() error {
 		c.gap = min(c.gap, int(at.Sub(before).Hours()))
 		before = at
 	}
-	if c.gap < shortestInterval {
-		return fmt.Errorf("a secret can be rotated every %d hours at most", shortestInterval)
+	if c.gap < shortestHours {
+		return errTooOften
 	}
 	return nil
 }
