@@ -20,6 +20,7 @@ import (
 	"github.com/rekey-aws/rekey/shared/mysql"
 	"github.com/rekey-aws/rekey/shared/postgres"
 	"github.com/rekey-aws/rekey/shared/rdsapi"
+	"github.com/rekey-aws/rekey/shared/retirement"
 	"github.com/rekey-aws/rekey/shared/rotation"
 	"github.com/rekey-aws/rekey/shared/secretstore"
 )
@@ -28,6 +29,7 @@ func main() {
 	client, badClient := secretstore.Client(os.LookupEnv)
 	directory, badDirectory := rdsapi.New(os.LookupEnv)
 	policy, badPolicy := dbuser.PolicyFrom(os.LookupEnv)
+	planner, retireAfter, badPlanner := retirement.FromEnvironment(os.LookupEnv, functionARN)
 	machine := &rotation.Machine{
 		Store: secretstore.New(client),
 		Engine: &dbuser.Engine{
@@ -42,10 +44,12 @@ func main() {
 			RDS:            directory,
 			PlaintextHosts: strings.FieldsFunc(os.Getenv("ALLOW_PLAINTEXT_HOSTS"), func(c rune) bool { return c == ',' || c == ' ' }),
 		},
+		Planner:       planner,
+		RetireAfter:   retireAfter,
 		Log:           slog.New(slog.NewJSONHandler(os.Stdout, nil)),
 		Function:      lambdacontext.FunctionName,
 		RequestID:     requestID,
-		Misconfigured: errors.Join(cmp.Or(badClient, badDirectory), badPolicy), // the two clients read the same settings
+		Misconfigured: errors.Join(cmp.Or(badClient, badDirectory, badPlanner), badPolicy), // the clients read the same settings
 	}
 	lambda.Start(machine.Handle)
 }
@@ -53,6 +57,13 @@ func main() {
 func requestID(ctx context.Context) string {
 	if lc, ok := lambdacontext.FromContext(ctx); ok {
 		return lc.AwsRequestID
+	}
+	return ""
+}
+
+func functionARN(ctx context.Context) string {
+	if lc, ok := lambdacontext.FromContext(ctx); ok {
+		return lc.InvokedFunctionArn
 	}
 	return ""
 }
