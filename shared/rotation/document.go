@@ -95,14 +95,40 @@ func (d Document) With(key, value string) (Value, error) {
 	if !ok {
 		return Value{}, badDocument(fmt.Sprintf("it has no key %q", key), fmt.Sprintf("Add %q to the secret.", key))
 	}
+	text := d.value.Reveal()
+	return TextValue(text[:f.start] + quote(value) + text[f.end:]), nil
+}
+
+// Set returns the document with a string under a key, which is replaced if it is
+// there and comes last if it is not.
+func (d Document) Set(key, value string) (Document, error) {
+	v, err := d.With(key, value)
+	if _, there := d.fields[key]; !there {
+		text := d.value.Reveal()
+		end := strings.LastIndexByte(text, '}')
+		body := strings.TrimRight(text[:end], " \t\r\n")
+		separator := ","
+		if len(d.fields) == 0 {
+			separator = ""
+		}
+		v, err = TextValue(body+separator+quote(key)+":"+quote(value)+text[len(body):]), nil
+	}
+	if err != nil {
+		return Document{}, err
+	}
+	return ParseDocument(v)
+}
+
+// Value is the whole document as it is stored.
+func (d Document) Value() Value { return d.value }
+
+// quote is a JSON string. Strings always have one.
+func quote(s string) string {
 	var quoted bytes.Buffer
 	enc := json.NewEncoder(&quoted)
 	enc.SetEscapeHTML(false)
-	if err := enc.Encode(value); err != nil {
-		return Value{}, fmt.Errorf("encoding the key %q: %w", key, ErrConfig)
-	}
-	text := d.value.Reveal()
-	return TextValue(text[:f.start] + strings.TrimSuffix(quoted.String(), "\n") + text[f.end:]), nil
+	_ = enc.Encode(s)
+	return strings.TrimSuffix(quoted.String(), "\n")
 }
 
 // malformed names the place and not the content: the decoder's own message

@@ -71,6 +71,28 @@ func TestDocumentKeepsEveryOtherByte(t *testing.T) {
 	}
 }
 
+func TestDocumentSet(t *testing.T) {
+	for in, want := range map[string]string{
+		`{"id":"1"}`:             `{"id":"n<\"w"}`,
+		`{}`:                     `{"id":"n<\"w"}`,
+		"{ }\n":                  "{\"id\":\"n<\\\"w\" }\n",
+		"{\n  \"a\": [1, {}]\n}": "{\n  \"a\": [1, {}],\"id\":\"n<\\\"w\"\n}",
+		`{"a":"}"} `:             `{"a":"}","id":"n<\"w"} `,
+	} {
+		d, err := rotation.ParseDocument(rotation.TextValue(in))
+		if err != nil {
+			t.Fatal(err)
+		}
+		d, err = d.Set("id", `n<"w`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := d.Value().Reveal(); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+}
+
 func TestMalformedDocuments(t *testing.T) {
 	for name, v := range map[string]rotation.Value{
 		"empty": rotation.TextValue(""), "a word": rotation.TextValue("plaintext"), "a string": rotation.TextValue(`"plaintext"`),
