@@ -36,20 +36,20 @@ func NewMemory() *Memory {
 }
 
 // See is as in State.
-func (m *Memory) See(_ context.Context, key string, at time.Time, keep time.Duration) (first time.Time, fresh bool, err error) {
+func (m *Memory) See(_ context.Context, key string, at time.Time, keep time.Duration) (first time.Time, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s, known := m.seen[key]
 	if !known || at.Sub(s.last) > s.keep {
 		m.forget(at)
 		m.seen[key] = sighting{first: at, last: at, keep: keep}
-		return at, true, nil
+		return at, nil
 	}
 	if at.Sub(s.last) > s.keep/20 {
 		s.last, s.keep = at, max(keep, s.keep)
 		m.seen[key] = s
 	}
-	return s.first, false, nil
+	return s.first, nil
 }
 
 // Count is as in State.

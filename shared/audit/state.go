@@ -13,13 +13,12 @@ import (
 //
 // Keys and members are up to 2,300 bytes of UTF-8 and hold no secret's value; they do hold
 // names of secrets and principals. A second call with the same arguments gives the same
-// answer, fresh aside: events are delivered more than once.
+// answer: events are delivered more than once.
 type State interface {
 	// See records that key was seen at a time, and keeps it for at least keep after the last
 	// time it was seen (an implementation may put this off for up to a twentieth of keep, to
-	// save writes). First is when it was seen first; fresh says that it was not known, or
-	// forgotten: then first is at.
-	See(ctx context.Context, key string, at time.Time, keep time.Duration) (first time.Time, fresh bool, err error)
+	// save writes). First is when it was seen first: at, if it was not known, or forgotten.
+	See(ctx context.Context, key string, at time.Time, keep time.Duration) (first time.Time, err error)
 
 	// Count adds member to the set under key, and says how many there are. A window begins
 	// with the first member and is over when an event comes that is window or more after
