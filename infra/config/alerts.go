@@ -9,7 +9,7 @@ type Alerts struct {
 // Destination is one way to tell someone: one of the kinds below. Addresses and keys of
 // services are in Secrets Manager, not in this file.
 type Destination struct {
-	// Severity from which on it is told.
+	// Severity from which on it is told. Without it: medium.
 	Severity Severity `json:"severity,omitempty"`
 	// SNS topic that exists.
 	SNS *SNS `json:"sns,omitempty"`
@@ -34,10 +34,11 @@ type Severity string
 
 // The severities.
 const (
-	Low      Severity = "low"
-	Medium   Severity = "medium"
-	High     Severity = "high"
-	Critical Severity = "critical"
+	Informational Severity = "informational"
+	Low           Severity = "low"
+	Medium        Severity = "medium"
+	High          Severity = "high"
+	Critical      Severity = "critical"
 )
 
 // SNS is a topic that exists.
@@ -75,12 +76,12 @@ type Firehose struct {
 type Audit struct {
 	// Trail of CloudTrail that the detections read.
 	Trail Trail `json:"trail,omitzero"`
-	// ApprovedRegions for secrets beside those of this file.
+	// Regions that secrets may be replicated to, beside those of this file.
 	ApprovedRegions []Region `json:"approvedRegions,omitempty"`
 	// Decoys: names of secrets that nobody has a reason to read.
 	Decoys []SecretName `json:"decoys,omitempty"`
 	// Dashboard in CloudWatch.
-	Dashboard bool `json:"dashboard"`
+	Dashboard bool `json:"dashboard,omitempty"`
 }
 
 // Trail is a multi-Region trail that is made, or one that exists.
@@ -98,7 +99,7 @@ type Trail struct {
 type ExistingTrail struct {
 	// Trail by its ARN.
 	Trail ARN `json:"trail"`
-	// LogGroup that it delivers to, in this account: counting detections need it.
+	// Log group that it delivers to, in this account: counting detections need it.
 	LogGroup string `json:"logGroup,omitempty" jsonschema:"minLength=1"`
 }
 

@@ -10,3 +10,5 @@
 //
 // The package knows no CDK, so that the command line can use it.
 package config
+
+//go:generate go run ./generate

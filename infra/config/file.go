@@ -9,7 +9,7 @@ type File struct {
 	Environment Name `json:"environment"`
 	// Account that it is deployed into. In quotes: it is a text of digits.
 	Account Account `json:"account"`
-	// Organization whose principals alone may use the secrets. Everyone else is denied, also
+	// Organization, whose principals alone may use the secrets. Everyone else is denied, also
 	// where a policy of theirs allows it.
 	Organization Organization `json:"organization,omitempty"`
 	// Regions where the secrets are.
@@ -61,6 +61,9 @@ type Replica struct {
 	// Key that encrypts them, by its ARN in that Region. Without it, a replica of the
 	// deployment's multi-Region key is made.
 	Key ARN `json:"key,omitempty"`
+	// Endpoint of Secrets Manager in a VPC there, through which alone secrets with
+	// onlyFromVpc are read.
+	Endpoint EndpointID `json:"endpoint,omitempty"`
 }
 
 // Network is the VPC of the functions that log in to databases: one of vpc, create, outsideVpc.
@@ -71,8 +74,8 @@ type Network struct {
 	Create *NewVPC `json:"create,omitempty"`
 	// OutsideVPC: the functions run in no VPC, and reach databases with public addresses only.
 	OutsideVPC bool `json:"outsideVpc,omitempty"`
-	// Endpoints: create makes the interface endpoints that the functions need; existing
-	// relies on those of the VPC, or on its way to the internet.
+	// Interface endpoints: create makes those that the functions need; existing relies on
+	// those of the VPC, or on its way to the internet. Without it: create.
 	Endpoints Endpoints `json:"endpoints,omitempty"`
 }
 
@@ -121,7 +124,7 @@ type Encryption struct {
 type Passwords struct {
 	// Length in characters, 8 to 128.
 	Length int `json:"length,omitempty" jsonschema:"minimum=8,maximum=128"`
-	// ExcludeCharacters that no password has. Write '' to exclude none.
+	// Characters that no password has. Write '' to exclude none.
 	ExcludeCharacters *string `json:"excludeCharacters,omitempty"`
 	// ExcludePunctuation: letters and digits only.
 	ExcludePunctuation bool `json:"excludePunctuation,omitempty"`
@@ -130,22 +133,30 @@ type Passwords struct {
 // Functions is how the Lambda functions run.
 type Functions struct {
 	// RotateRDS is for PostgreSQL, MySQL, MariaDB and Aurora.
-	RotateRDS Function `json:"rotate-rds,omitzero"`
+	RotateRDS RotationFunction `json:"rotate-rds,omitzero"`
 	// RotateRedshift is for Amazon Redshift.
-	RotateRedshift Function `json:"rotate-redshift,omitzero"`
+	RotateRedshift RotationFunction `json:"rotate-redshift,omitzero"`
 	// RotateAPIKey is for keys of vendors and generated secrets.
-	RotateAPIKey Function `json:"rotate-apikey,omitzero"`
+	RotateAPIKey RotationFunction `json:"rotate-apikey,omitzero"`
 	// AuditForwarder turns events into alerts.
 	AuditForwarder Function `json:"audit-forwarder,omitzero"`
-	// LogRetention in days, of the functions' logs: one of CloudWatch Logs' values.
+	// Days that the functions' logs are kept: one of CloudWatch Logs' values.
 	LogRetention int `json:"logRetention,omitempty" jsonschema:"enum=1,enum=3,enum=5,enum=7,enum=14,enum=30,enum=60,enum=90,enum=120,enum=150,enum=180,enum=365,enum=400,enum=545,enum=731,enum=1096,enum=1827,enum=2192,enum=2557,enum=2922,enum=3288,enum=3653"`
 	// Tracing with X-Ray.
 	Tracing bool `json:"tracing,omitempty"`
 	// CodeSigning: only code signed by this profile runs (the ARN of a signing profile's version).
 	CodeSigning ARN `json:"codeSigning,omitempty"`
-	// PlaintextHosts that may be spoken to without TLS, if the secret says "ssl": false
+	// Hosts that may be spoken to without TLS, if the secret says "ssl": false
 	// too. Not for production.
 	PlaintextHosts []Host `json:"plaintextHosts,omitempty"`
+}
+
+// RotationFunction is a function that rotates.
+type RotationFunction struct {
+	Function
+	// Grace: how long an old credential stays valid after a rotation, where the system can
+	// have two (RETIRE_AFTER). '0' leaves it until the next rotation.
+	Grace Duration `json:"grace,omitempty"`
 }
 
 // Function is what one Lambda function is given.
@@ -154,17 +165,18 @@ type Function struct {
 	Memory int `json:"memory,omitempty" jsonschema:"minimum=128,maximum=10240"`
 	// Timeout of one step.
 	Timeout Duration `json:"timeout,omitempty"`
-	// ReservedConcurrency, at least 10: less risks that rotations are throttled. 0 reserves none.
+	// Invocations at once that are set aside, at least 10: fewer risk that rotations are
+	// throttled. 0 sets none aside.
 	ReservedConcurrency int `json:"reservedConcurrency,omitempty" jsonschema:"minimum=0,maximum=1000"`
 }
 
 // Fleet is the state machine that rotates every secret with a tag, after a leak for example.
 type Fleet struct {
 	// Enabled: make the state machine. It costs nothing until it is started.
-	Enabled bool `json:"enabled"`
+	Enabled bool `json:"enabled,omitempty"`
 	// Rate: rotations begun each second, at most 25: two writes each, of a quota of 50.
 	Rate int `json:"rate,omitempty" jsonschema:"minimum=1,maximum=25"`
-	// ErrorBudget in percent: more failures than that end the run.
+	// Percent of failures that a run may have; more end it.
 	ErrorBudget int `json:"errorBudget,omitempty" jsonschema:"minimum=1,maximum=100"`
 }
 
@@ -193,12 +205,12 @@ type Removal struct {
 	// Secrets that are no longer in the file: retain leaves them in the account, delete has
 	// Secrets Manager delete them after its recovery window.
 	Secrets RemovalPolicy `json:"secrets,omitempty"`
-	// Keys: delete schedules their deletion; what they encrypt is then lost.
+	// Keys of the deployment: delete schedules their deletion; what they encrypt is then lost.
 	Keys RemovalPolicy `json:"keys,omitempty"`
-	// Records: trail, its bucket, and logs.
+	// Records: the trail, its bucket, and logs.
 	Records RemovalPolicy `json:"records,omitempty"`
 	// Protection: the stacks refuse to be deleted until this is false.
-	Protection bool `json:"protection"`
+	Protection bool `json:"protection,omitempty"`
 }
 
 // RemovalPolicy is retain or delete.

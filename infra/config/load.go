@@ -2,30 +2,40 @@ package config
 
 import (
 	"encoding/json"
-	"fmt"
 	"os"
-
-	"github.com/goccy/go-yaml"
 )
 
-// Load reads a file and checks all of it.
-func Load(path string) (*File, error) {
-	text, err := os.ReadFile(path)
+// Load reads a file and checks all of it. Everything wrong with its content is one *[Invalid].
+func Load(name string) (*File, error) {
+	text, err := os.ReadFile(name)
 	if err != nil {
 		return nil, err
 	}
-	return Parse(path, text)
+	return Parse(name, text)
 }
 
 // Parse is Load of a text; name stands in the errors.
 func Parse(name string, text []byte) (*File, error) {
-	document, err := yaml.YAMLToJSON(text)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
+	t := read(text)
+	t.findSecrets(nil, t.root)
+	t.checkShape()
 	f := Default()
-	if err := json.Unmarshal(document, &f); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+	if object, ok := t.root.(map[string]any); ok {
+		if err := decode(object, &f); err != nil { // the schema lets through what a type does not take
+			return nil, err
+		}
+		(&checker{File: &f, tree: t, shape: len(t.found)}).all()
+	}
+	if err := t.err(name); err != nil {
+		return nil, err
 	}
 	return &f, nil
+}
+
+func decode(object map[string]any, f *File) error {
+	text, err := json.Marshal(object)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(text, f)
 }

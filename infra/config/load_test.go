@@ -1,8 +1,10 @@
 package config_test
 
 import (
+	"io/fs"
 	"testing"
 
+	"github.com/rekey-aws/rekey/examples"
 	"github.com/rekey-aws/rekey/infra/config"
 )
 
@@ -16,10 +18,12 @@ regions: {primary: eu-central-1}
 network: {vpc: {id: vpc-0a1b2c3d, subnets: [subnet-0a1b2c3d], zones: [eu-central-1a], cidr: 10.0.0.0/16}}
 defaults:
   schedule: {cron: 0 3 ? * SUN *}
+  readers: {arns: [arn:aws:iam::123456789012:role/shop]}
 databases:
   orders:
     engine: postgres
     instance: orders
+    cidrs: [10.0.0.0/16]
     users:
       app: {schedule: {every: 12h}}
       report: {}
@@ -41,5 +45,22 @@ databases:
 	}
 	if got[0].Grace != "24h" || !got[0].Replicate {
 		t.Errorf("%+v has not the defaults", got[0])
+	}
+}
+
+func TestExamplesAreValid(t *testing.T) {
+	t.Parallel()
+	names, err := fs.Glob(examples.Files, "*.yaml")
+	if err != nil || len(names) < 3 {
+		t.Fatalf("%v, %v", names, err)
+	}
+	for _, name := range names {
+		text, err := examples.Files.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := config.Parse(name, text); err != nil {
+			t.Error(err)
+		}
 	}
 }

@@ -31,7 +31,7 @@ type Resolved struct {
 	Tags        map[string]string // the file's and its own
 
 	Schedule          Schedule
-	Grace             Duration
+	Grace             Duration // of Function
 	RotateImmediately bool
 	Replicate         bool
 	OnlyFromVPC       bool
@@ -65,9 +65,9 @@ func (f *File) Secrets() []Resolved {
 			u.Username = cmp.Or(u.Username, string(user))
 			u.Strategy = cmp.Or(u.Strategy, Auto)
 			r := f.resolve("databases."+string(key)+".users."+string(user), u.Secret, key, user)
-			r.Function = RotateRDS
+			r.Function, r.Grace = RotateRDS, f.Functions.RotateRDS.Grace
 			if db.Engine == Redshift {
-				r.Function = RotateRedshift
+				r.Function, r.Grace = RotateRedshift, f.Functions.RotateRedshift.Grace
 			}
 			r.Database, r.User = &db, &u
 			all = append(all, r)
@@ -75,12 +75,12 @@ func (f *File) Secrets() []Resolved {
 	}
 	for key, k := range f.APIKeys {
 		r := f.resolve("apiKeys."+string(key), k.Secret, key)
-		r.Function, r.APIKey = RotateAPIKey, &k
+		r.Function, r.Grace, r.APIKey = RotateAPIKey, f.Functions.RotateAPIKey.Grace, &k
 		all = append(all, r)
 	}
 	for key, g := range f.Generated {
 		r := f.resolve("generated."+string(key), g.Secret, key)
-		r.Function, r.Generated = RotateAPIKey, &g
+		r.Function, r.Grace, r.Generated = RotateAPIKey, f.Functions.RotateAPIKey.Grace, &g
 		all = append(all, r)
 	}
 	slices.SortFunc(all, func(a, b Resolved) int { return strings.Compare(a.Path, b.Path) })
@@ -102,7 +102,6 @@ func (f *File) resolve(path string, s Secret, keys ...Name) Resolved {
 		Path: path, Name: cmp.Or(string(s.SecretName), strings.Join(names, "/")), Existing: s.Existing,
 		Description: s.Description, Tags: tags,
 		Schedule:          *cmp.Or(s.Schedule, d.Schedule, &Schedule{}),
-		Grace:             cmp.Or(s.Grace, d.Grace),
 		RotateImmediately: *cmp.Or(s.RotateImmediately, d.RotateImmediately, new(bool)),
 		Replicate:         *cmp.Or(s.Replicate, d.Replicate, new(bool)),
 		OnlyFromVPC:       *cmp.Or(s.OnlyFromVPC, d.OnlyFromVPC, new(bool)),

@@ -4,10 +4,7 @@ package config
 type Settings struct {
 	// Schedule of the rotation.
 	Schedule *Schedule `json:"schedule,omitempty"`
-	// Grace: how long an old credential stays valid after a rotation, where the system can
-	// have two (RETIRE_AFTER). 0 leaves it until the next rotation.
-	Grace Duration `json:"grace,omitempty"`
-	// RotateImmediately, when the schedule is first deployed or is changed. Otherwise the
+	// Rotate at once when the schedule is first deployed or is changed. Otherwise the
 	// first rotation waits for its window, and the credential is only tested.
 	RotateImmediately *bool `json:"rotateImmediately,omitempty"`
 	// Replicate into the Regions with replicas.
@@ -34,7 +31,7 @@ type Schedule struct {
 type Secret struct {
 	// Existing secret to take over, by its full ARN; its value stays. Without it, one is made.
 	Existing ARN `json:"existing,omitempty"`
-	// SecretName in Secrets Manager. Without it: name/environment/…/key of this entry.
+	// Name in Secrets Manager. Without it: name/environment/…/key of this entry.
 	SecretName SecretName `json:"secretName,omitempty"`
 	// Description for people.
 	Description string `json:"description,omitempty" jsonschema:"maxLength=2048"`
@@ -60,13 +57,13 @@ type Database struct {
 	Port int `json:"port,omitempty" jsonschema:"minimum=1,maximum=65535"`
 	// DBName: the database to log in to.
 	DBName string `json:"dbname,omitempty"`
-	// TLSServerName in the server's certificate, where host is another name of it.
+	// Name in the server's certificate, where host is another name of it.
 	TLSServerName Host `json:"tlsServerName,omitempty"`
 	// Admin who manages users: needed for alternating users.
 	Admin *Admin `json:"admin,omitempty"`
-	// SecurityGroups of the server: the functions may reach these, and no other.
+	// Security groups of the server: the functions may reach these, and no other.
 	SecurityGroups []SecurityGroupID `json:"securityGroups,omitempty"`
-	// CIDRs of the server, where it has no security group that can be named.
+	// CIDR blocks of the server, where it has no security group that can be named.
 	CIDRs []CIDR `json:"cidrs,omitempty"`
 	// Users whose passwords are rotated, one secret each. The key is part of the secret's name.
 	Users map[Name]DatabaseUser `json:"users"`
@@ -91,9 +88,9 @@ type Admin struct {
 	Secret ARN `json:"secret,omitempty"`
 	// Key that encrypts that secret, if it is not aws/secretsmanager.
 	Key ARN `json:"key,omitempty"`
-	// IAMUser who logs in by IAM database authentication: there is no password.
+	// User who logs in by IAM database authentication: there is no password.
 	IAMUser string `json:"iamUser,omitempty" jsonschema:"minLength=1,maxLength=63"`
-	// ResourceID of the instance (db-…) or cluster (cluster-…), for iamUser.
+	// Resource id of the instance (db-…) or cluster (cluster-…), for iamUser.
 	ResourceID string `json:"resourceId,omitempty" jsonschema:"pattern=^(db|cluster)-[A-Z0-9]+$"`
 }
 
@@ -121,12 +118,13 @@ const (
 type APIKey struct {
 	// Provider: the vendor, as the provider files name it.
 	Provider string `json:"provider" jsonschema:"minLength=1"`
-	// Settings of the provider, such as an account or a site. Never a secret.
-	Options map[string]any `json:"options,omitempty"`
+	// Settings of the provider, such as an account or a site: see the vendors' table. They
+	// become keys of the secret. Never a secret themselves.
+	Options map[string]string `json:"settings,omitempty"`
 	// Admin: the ARN of the secret whose credential makes and revokes keys, where the
 	// provider needs one.
 	Admin ARN `json:"admin,omitempty"`
-	// AdminKey encrypts that secret, if it is not aws/secretsmanager.
+	// Key that encrypts that secret, if it is not aws/secretsmanager.
 	AdminKey ARN `json:"adminKey,omitempty"`
 	Secret
 }
@@ -135,8 +133,8 @@ type APIKey struct {
 type Generated struct {
 	// Type of the value.
 	Type GeneratedType `json:"type"`
-	// Options of the type, such as a length.
-	Options map[string]any `json:"options,omitempty"`
+	// Settings of the type, such as a length.
+	Options map[string]string `json:"settings,omitempty"`
 	Secret
 }
 
@@ -164,7 +162,7 @@ type Pipeline struct {
 	Subjects []string `json:"subjects"`
 	// Audience of the tokens.
 	Audience string `json:"audience,omitempty" jsonschema:"minLength=1"`
-	// IdentityProvider that exists in IAM, by its ARN. Without it, one is made; an account can
+	// Identity provider that exists in IAM, by its ARN. Without it, one is made; an account can
 	// have one for each issuer.
 	IdentityProvider ARN `json:"identityProvider,omitempty"`
 }

@@ -69,8 +69,9 @@ func (s *Schedule) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// arn takes an ARN apart: arn:partition:service:region:account:resource.
-func (a ARN) arn() (service, region, account, resource string) {
+// Parts takes an ARN apart: arn:partition:service:region:account:resource. All are empty of
+// what is none.
+func (a ARN) Parts() (service, region, account, resource string) {
 	p := strings.SplitN(string(a), ":", 6)
 	if len(p) != 6 {
 		return "", "", "", ""
