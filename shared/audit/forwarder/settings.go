@@ -20,20 +20,12 @@ const (
 	// EnvConfig is the document of [Settings]: itself, if it begins with {, or else the path of
 	// a file in the function's package or a layer. A function's variables hold 4 KB together.
 	EnvConfig = "CONFIG"
-	// EnvTable names the DynamoDB table that keeps the state; see [TablePartitionKey]. Without it each
-	// instance remembers for itself, and says so in its log.
+	// EnvTable names the DynamoDB table that keeps the state; package dynamostate has
+	// its form. Without it each instance remembers for itself, and says so in its log.
 	EnvTable = "STATE_TABLE"
 	// EnvDeadLetters is the URL of the SQS queue that gets what is no event, with the reason.
 	// Without it such an input fails, and whatever invoked the function keeps it.
 	EnvDeadLetters = "DEAD_LETTERS"
-)
-
-// The form of the table behind [EnvTable]. Both keys are strings; TTLAttribute holds Unix
-// seconds. Its items name secrets and callers: encrypt it as the secrets are.
-const (
-	TablePartitionKey = "pk"
-	TableSortKey      = "sk"
-	TableTTLAttribute = "expires"
 )
 
 // Settings are what the function is told, as one document of JSON without secrets: addresses
