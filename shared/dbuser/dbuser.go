@@ -44,6 +44,13 @@ type DualSession interface {
 	// server logs can hold a password. A *OnePasswordError says that this account
 	// cannot keep two, and that nothing was changed.
 	AddPassword(ctx context.Context, password rotation.Value) error
+	// KeepPassword makes the password of the login the only one of the session's
+	// own user. It is valid at every moment, whatever happens and however often
+	// this runs. due is asked while no AddPassword or SetPassword of the user can
+	// run; if it returns an error, nothing was changed and that is returned. only says that
+	// the server told of no other password. A *OnePasswordError says that this
+	// account may not keep two, nor end one.
+	KeepPassword(ctx context.Context, due func(context.Context) error) (only bool, err error)
 }
 
 // OnePasswordError is why an account cannot have two passwords.

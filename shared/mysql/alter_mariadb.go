@@ -22,14 +22,17 @@ func parseMariaDB(definition string) (mariadbAccount, error) {
 
 // changeMariaDB replaces all passwords of the account in one statement, which
 // does not depend on those it has: running it again, or twice at once, does no
-// harm.
-func (s *session) changeMariaDB(ctx context.Context, definition, password string, keep bool) error {
-	others, err := s.mariadbOtherHosts(ctx, password)
+// harm. KeepPassword must not come in between, for it takes away what this adds.
+func (s *session) changeMariaDB(ctx context.Context, password string, keep bool) error {
+	if err := s.lock(ctx); err != nil {
+		return err
+	}
+	own, others, err := s.mariadbAccounts(ctx, password)
 	if err != nil {
 		return err
 	}
 	for _, other := range others {
-		err := s.alterMariaDB(ctx, other, password, keep)
+		err := s.alterMariaDB(ctx, other, s.both(password, keep))
 		if needsCreateUser(err) {
 			return errOtherHosts(other.name)
 		}
@@ -37,14 +40,33 @@ func (s *session) changeMariaDB(ctx context.Context, definition, password string
 			return translate(ctx, err)
 		}
 	}
-	own, err := parseMariaDB(definition)
-	if err != nil {
-		return err
-	}
 	if err := own.check(); err != nil {
 		return err
 	}
 	return s.changeOwnMariaDB(ctx, own, password, keep)
+}
+
+// mariadbAccounts are the session's own, and those on other hosts that have the
+// password of the login or another that is given.
+func (s *session) mariadbAccounts(ctx context.Context, password string) (own mariadbAccount, others []mariadbAccount, err error) {
+	if others, err = s.mariadbOtherHosts(ctx, password); err != nil {
+		return own, nil, err
+	}
+	definition, err := s.definition(ctx, "CURRENT_USER()")
+	if err != nil {
+		return own, nil, translate(ctx, err)
+	}
+	own, err = parseMariaDB(definition)
+	return own, others, err
+}
+
+// both are the passwords that an account gets: the new one, and the login's
+// beside it.
+func (s *session) both(password string, keep bool) []string {
+	if keep {
+		return []string{password, s.login.Password.Reveal()}
+	}
+	return []string{password}
 }
 
 func (s *session) changeOwnMariaDB(ctx context.Context, own mariadbAccount, password string, keep bool) error {
@@ -57,29 +79,33 @@ func (s *session) changeOwnMariaDB(ctx context.Context, own mariadbAccount, pass
 	case keep && passwords[0] != nativePlugin:
 		return onePasswordMariaDB(own.name, passwords[0])
 	}
-	err := s.alterMariaDB(ctx, own, password, keep)
+	err := s.alterMariaDB(ctx, own, s.both(password, keep))
 	switch {
 	case !needsCreateUser(err):
 		return translate(ctx, err)
 	case keep:
 		return onePasswordMariaDB(own.name, nativePlugin)
 	}
-	return rotation.WithHint(fmt.Errorf("replacing the %d passwords of %s: CREATE USER is not granted to it: %w", len(passwords), own.name, rotation.ErrDenied),
-		"GRANT CREATE USER ON *.* TO "+own.name+"; or keep one authentication method that has a password: ALTER USER … IDENTIFIED VIA ….")
+	return own.mayNotReplace()
 }
 
-// alterMariaDB gives an account the new password, and the login's beside it. Its
-// error is the driver's.
+func (m mariadbAccount) mayNotReplace() error {
+	return rotation.WithHint(fmt.Errorf("replacing the %d passwords of %s: CREATE USER is not granted to it: %w", len(m.passwords()), m.name, rotation.ErrDenied),
+		"GRANT CREATE USER ON *.* TO "+m.name+"; or keep one authentication method that has a password: ALTER USER … IDENTIFIED VIA ….")
+}
+
+// alterMariaDB gives an account these passwords and no other. Its error is the
+// driver's.
 //
 // The account goes by its name: of several alternatives, ALTER USER
 // CURRENT_USER() stores only the last. Methods without a password come after
 // those with one: many clients follow a single change of method in a login, and
 // from one native password to another costs that one.
-func (s *session) alterMariaDB(ctx context.Context, account mariadbAccount, password string, keep bool) error {
+func (s *session) alterMariaDB(ctx context.Context, account mariadbAccount, passwords []string) error {
 	plugin := account.passwords()[0]
-	methods := []string{plugin + " USING '" + mariadbVerifier(plugin, password) + "'"}
-	if keep {
-		methods = append(methods, plugin+" USING '"+mariadbVerifier(plugin, s.login.Password.Reveal())+"'")
+	var methods []string
+	for _, p := range passwords {
+		methods = append(methods, plugin+" USING '"+mariadbVerifier(plugin, p)+"'")
 	}
 	for _, a := range account.all {
 		if !hasPassword(a) {

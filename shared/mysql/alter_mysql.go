@@ -2,12 +2,10 @@ package mysql
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/rekey-aws/rekey/shared/dbuser"
 	"github.com/rekey-aws/rekey/shared/rotation"
@@ -29,33 +27,38 @@ type mysqlAccount struct {
 	own    bool // the session's
 }
 
-func (s *session) changeMySQL(ctx context.Context, definition, rounds, password string, keep bool) error {
-	plugin, err := mysqlPlugin(definition)
+func (s *session) changeMySQL(ctx context.Context, of ownAccount, password string, keep bool) error {
+	a, accounts, err := s.alteration(ctx, of, password)
 	if err != nil {
 		return err
 	}
-	switch plugin {
-	case cachingSHA2Plugin, nativePlugin, sha256Plugin:
-	default:
-		return errPlugin(plugin)
-	}
-	a := &alteration{session: s, rounds: 5000, password: password} // the default, and all there was before 8.0.24
-	if n, err := strconv.Atoi(rounds); err == nil {
-		a.rounds = n
-	}
-	own := mysqlAccount{name: accountName(definition), plugin: plugin, own: true}
-	others, err := a.otherHosts(ctx)
-	if err != nil {
-		return err
-	}
-	// The own account comes last: as long as it takes the login of before, a
-	// further try begins at the beginning.
-	for _, account := range append(others, own) {
+	for _, account := range accounts {
 		if err := a.change(ctx, account, keep); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// alteration prepares one, and lists the accounts to be changed. The session's
+// own comes last: as long as it takes the login of before, a further try begins
+// at the beginning.
+func (s *session) alteration(ctx context.Context, of ownAccount, password string) (*alteration, []mysqlAccount, error) {
+	plugin, err := mysqlPlugin(of.definition)
+	if err != nil {
+		return nil, nil, err
+	}
+	switch plugin {
+	case cachingSHA2Plugin, nativePlugin, sha256Plugin:
+	default:
+		return nil, nil, errPlugin(plugin)
+	}
+	a := &alteration{session: s, rounds: 5000, password: password} // the default, and all there was before 8.0.24
+	if n, err := strconv.Atoi(of.rounds); err == nil {
+		a.rounds = n
+	}
+	others, err := a.otherHosts(ctx)
+	return a, append(others, mysqlAccount{name: accountName(of.definition), plugin: plugin, own: true}), err
 }
 
 // change gives an account the new password: beside the login's, or alone.
@@ -111,29 +114,6 @@ func (a *alteration) add(ctx context.Context, account mysqlAccount) error {
 		return translate(ctx, err)
 	}
 	return translate(ctx, a.set(ctx, account, a.password, retain))
-}
-
-// lock keeps other invocations out until the session ends.
-func (a *alteration) lock(ctx context.Context) error {
-	seconds := 30
-	if deadline, ok := ctx.Deadline(); ok {
-		seconds = max(1, int(time.Until(deadline).Seconds()))
-	}
-	// If this function vanishes without a word, the server ends the session, and
-	// with it the lock, soon after.
-	if err := a.exec(ctx, fmt.Sprintf("SET SESSION wait_timeout = %d", seconds+1)); err != nil {
-		return translate(ctx, err)
-	}
-	var got *int
-	name := fmt.Sprintf("rekey %x", sha256.Sum256([]byte(a.login.Username)))[:38]
-	if err := a.db.QueryRowContext(ctx, fmt.Sprintf("SELECT GET_LOCK('%s', %d)", name, seconds)).Scan(&got); err != nil {
-		return translate(ctx, err)
-	}
-	if got == nil || *got != 1 {
-		return rotation.WithHint(fmt.Errorf("waiting for another invocation that is changing the password: no end in the time there was: %w", rotation.ErrUnreachable),
-			"Run the rotation again.")
-	}
-	return nil
 }
 
 // set sends a verifier if the account may do that, which takes CREATE USER;

@@ -104,21 +104,38 @@ func (s *session) AddPassword(ctx context.Context, password rotation.Value) erro
 }
 
 func (s *session) change(ctx context.Context, password string, keep bool) error {
+	a, err := s.account(ctx)
+	if err != nil {
+		return err
+	}
+	if a.mariadb {
+		return s.changeMariaDB(ctx, password, keep)
+	}
+	return s.changeMySQL(ctx, a, password, keep)
+}
+
+// ownAccount is the account that the server took the login for.
+type ownAccount struct {
+	mariadb    bool
+	rounds     string // of new caching_sha2 verifiers, or ""
+	definition string
+}
+
+// account looks at the session's own account, on a server that can be written to.
+func (s *session) account(ctx context.Context) (ownAccount, error) {
 	settings, err := s.settings(ctx)
 	if err != nil {
-		return translate(ctx, err)
+		return ownAccount{}, translate(ctx, err)
 	}
 	if settings["read_only"] == "ON" || settings["innodb_read_only"] == "ON" {
-		return errReadOnly()
+		return ownAccount{}, errReadOnly()
 	}
-	definition, err := s.definition(ctx, "CURRENT_USER()")
-	if err != nil {
-		return translate(ctx, err)
+	a := ownAccount{mariadb: strings.Contains(settings["version"], "MariaDB"), rounds: settings["caching_sha2_password_digest_rounds"]}
+	if a.mariadb {
+		return a, nil // it is looked at when no one else can change it
 	}
-	if strings.Contains(settings["version"], "MariaDB") {
-		return s.changeMariaDB(ctx, definition, password, keep)
-	}
-	return s.changeMySQL(ctx, definition, settings["caching_sha2_password_digest_rounds"], password, keep)
+	a.definition, err = s.definition(ctx, "CURRENT_USER()")
+	return a, translate(ctx, err)
 }
 
 // settings are the server's variables that matter here; those it does not know

@@ -27,7 +27,8 @@ type Fault struct {
 	// Twice: each step is invoked twice at once.
 	Twice bool
 	// NewToken: a person removes AWSPENDING afterwards, and rotates anew. Else the
-	// rotation is run again with its token, as Secrets Manager does.
+	// rotation is run again with its token, as Secrets Manager does. Of a
+	// retirement: another rotation comes before it is run again.
 	NewToken bool
 }
 
@@ -56,6 +57,12 @@ type Outcome struct {
 // effects are those that a healthy rotation shows: writes to the store, and turns
 // on the wire to the server. It returns the outcomes by kind of fault.
 func CrashMatrix(t *testing.T, target Target) map[string]*Outcome {
+	t.Helper()
+	return matrix(t, target, (*crashBench).plan, (*crashBench).crash)
+}
+
+// matrix plans the faults of one bench, and spreads them over several.
+func matrix(t *testing.T, target Target, plan func(*crashBench, *testing.T) []Fault, crash func(*crashBench, *testing.T, Fault) (Outcome, []error)) map[string]*Outcome {
 	t.Helper()
 	options := database.Options{Engine: target.Server, Version: target.Version}
 	if target.Server == database.MySQL {
@@ -91,7 +98,7 @@ func CrashMatrix(t *testing.T, target Target) map[string]*Outcome {
 				b = newCrashBench(t, target, server, fmt.Sprintf("crash_%d", n))
 			}
 			for f := range faults {
-				o, failures := b.crash(t, f)
+				o, failures := crash(b, t, f)
 				report(f, o, failures)
 				if len(failures) > 0 { // what it left behind is not the next case's
 					b = newCrashBench(t, target, server, fmt.Sprintf("again_%d_%d", n, time.Now().UnixNano()))
@@ -99,7 +106,7 @@ func CrashMatrix(t *testing.T, target Target) map[string]*Outcome {
 			}
 		})
 	}
-	for _, f := range first.plan(t) {
+	for _, f := range plan(first, t) {
 		faults <- f
 	}
 	close(faults)
@@ -135,8 +142,18 @@ func (b *crashBench) plan(t *testing.T) []Fault {
 	if err := b.Rotate(t); err != nil {
 		t.Error(err)
 	}
-	turns, writes, calls := b.wire.Turns(), len(b.store.Faults.Effects()), len(b.store.Calling.Effects())
+	turns, writes, calls := b.effects()
 	t.Logf("%s, %s: a healthy rotation has %d turns on the wire, %d writes and %d calls", b.server.Engine, b.target.strategy(), turns, writes, calls)
+	return faults(turns, writes, calls)
+}
+
+// effects are how many there were since heal.
+func (b *crashBench) effects() (turns, writes, calls int) {
+	return b.wire.Turns(), len(b.store.Faults.Effects()), len(b.store.Calling.Effects())
+}
+
+// faults are all that something can meet which has that many effects.
+func faults(turns, writes, calls int) []Fault {
 	var all []Fault
 	add := func(f Fault) {
 		f.Kind = f.Fate.String()
@@ -177,7 +194,17 @@ func (b *crashBench) crash(t *testing.T, f Fault) (o Outcome, failures []error) 
 	}
 	_, ended := b.store.Labelled(rotation.Previous) // does not log in once this is over
 	r := b.store.Begin()
-	first := b.failing(t, f, r)
+	first := b.failing(t, f, func(ctx context.Context) error {
+		if !f.Twice {
+			return rotationtest.Run(ctx, b.machine, r)
+		}
+		for _, step := range steps {
+			if err := twice(func() error { return rotationtest.RunStep(ctx, b.machine, r, step) }); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 	b.heal()
 	if err := b.logsIn(t, rotation.Current); err != nil {
 		o.Meanwhile++
@@ -197,8 +224,8 @@ func (b *crashBench) crash(t *testing.T, f Fault) (o Outcome, failures []error) 
 	return o, failures
 }
 
-// failing is the rotation that meets the fault.
-func (b *crashBench) failing(t *testing.T, f Fault, r rotation.Rotation) error {
+// failing is what meets the fault.
+func (b *crashBench) failing(t *testing.T, f Fault, run func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	switch {
@@ -209,21 +236,18 @@ func (b *crashBench) failing(t *testing.T, f Fault, r rotation.Rotation) error {
 	default:
 		b.store.Faults.FailAt(f.N, f.Fate)
 	}
-	if !f.Twice {
-		return rotationtest.Run(ctx, b.machine, r)
+	return run(ctx)
+}
+
+// twice runs something twice at once.
+func twice(run func() error) error {
+	errs := make([]error, 2)
+	var wg sync.WaitGroup
+	for i := range errs {
+		wg.Go(func() { errs[i] = run() })
 	}
-	for _, step := range steps {
-		errs := make([]error, 2)
-		var wg sync.WaitGroup
-		for i := range errs {
-			wg.Go(func() { errs[i] = rotationtest.RunStep(ctx, b.machine, r, step) })
-		}
-		wg.Wait()
-		if err := errors.Join(errs...); err != nil {
-			return err
-		}
-	}
-	return nil
+	wg.Wait()
+	return errors.Join(errs...)
 }
 
 func (b *crashBench) heal() {

@@ -22,12 +22,18 @@ func TestCrashMatrix(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs database servers")
 	}
-	all := rows()
+	all := append(rows(), retiring()...)
 	results := make([]map[string]*dbusertest.Outcome, len(all))
 	var wg sync.WaitGroup
 	for i, row := range all {
 		wg.Go(func() {
-			t.Run(row.server+" "+string(row.strategy), func(t *testing.T) { results[i] = dbusertest.CrashMatrix(t, row.target) })
+			t.Run(row.server+" "+row.what(), func(t *testing.T) {
+				if row.retire {
+					results[i] = dbusertest.RetireMatrix(t, row.target)
+				} else {
+					results[i] = dbusertest.CrashMatrix(t, row.target)
+				}
+			})
 		})
 	}
 	wg.Wait()
@@ -42,7 +48,7 @@ func TestCrashMatrix(t *testing.T) {
 			sum.Wrong += o.Wrong
 		}
 		t.Logf("%-14s %-6s %4d cases, AWSCURRENT refused until the rotation ran again in %d, locked out %d, stuck %d, otherwise wrong %d",
-			row.server, row.strategy, sum.Cases, sum.Meanwhile, sum.LockedOut, sum.Stuck, sum.Wrong)
+			row.server, row.what(), sum.Cases, sum.Meanwhile, sum.LockedOut, sum.Stuck, sum.Wrong)
 		total.Cases += sum.Cases
 		total.LockedOut += sum.LockedOut
 		total.Stuck += sum.Stuck
@@ -73,7 +79,7 @@ func table(all []row, results []map[string]*dbusertest.Outcome) string {
 		if refused > 0 {
 			meanwhile = "yes, the window"
 		}
-		fmt.Fprintf(&out, "| %s | %s | %s |%s\n", row.server, row.strategy, meanwhile, cells)
+		fmt.Fprintf(&out, "| %s | %s | %s |%s\n", row.server, row.what(), meanwhile, cells)
 	}
 	return out.String()
 }

@@ -44,6 +44,9 @@ func Exercise(t *testing.T, target Target) {
 		{"ServerWithoutTLS", serverWithoutTLS},
 		{"CertificateForAnotherName", certificateForAnotherName},
 		{"UnknownAuthority", unknownAuthority},
+		{"Retirement", retirement},
+		{"RetirementOfAClearedRotation", retirementOfAClearedRotation},
+		{"RetirementDuringRotations", retirementDuringRotations},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

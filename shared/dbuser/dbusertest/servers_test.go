@@ -23,21 +23,39 @@ type row struct {
 	server   string
 	strategy dbuser.Strategy
 	target   dbusertest.Target
+	retire   bool // what is run is the end of the old password
+}
+
+func (r row) what() string {
+	if r.retire {
+		return string(r.strategy) + ", retiring"
+	}
+	return string(r.strategy)
+}
+
+// retiring are the servers whose strategy leaves something to retire.
+func retiring() (all []row) {
+	for _, row := range rows() {
+		if row.retire = row.strategy == dbuser.Dual; row.retire {
+			all = append(all, row)
+		}
+	}
+	return all
 }
 
 // rows are all servers with the strategies that they know.
 func rows() []row {
 	return []row{
-		{"PostgreSQL 15", dbuser.Single, postgresTarget("15")},
-		{"PostgreSQL 15", dbuser.Alternating, alternatingPostgres("15")},
-		{"PostgreSQL 18", dbuser.Single, postgresTarget("18")},
-		{"PostgreSQL 18", dbuser.Alternating, alternatingPostgres("18")},
-		{"MySQL 9", dbuser.Single, mysqlTarget(database.MySQL, "9", "")},
-		{"MySQL 9", dbuser.Dual, mysqlTarget(database.MySQL, "9", "APPLICATION_PASSWORD_ADMIN")},
-		{"MySQL 9", dbuser.Alternating, alternatingMySQL(database.MySQL, "9")},
-		{"MariaDB 10.11", dbuser.Single, mysqlTarget(database.MariaDB, "10.11", "")},
-		{"MariaDB 10.11", dbuser.Dual, mysqlTarget(database.MariaDB, "10.11", "CREATE USER")},
-		{"MariaDB 10.11", dbuser.Alternating, alternatingMySQL(database.MariaDB, "10.11")},
+		{server: "PostgreSQL 15", strategy: dbuser.Single, target: postgresTarget("15")},
+		{server: "PostgreSQL 15", strategy: dbuser.Alternating, target: alternatingPostgres("15")},
+		{server: "PostgreSQL 18", strategy: dbuser.Single, target: postgresTarget("18")},
+		{server: "PostgreSQL 18", strategy: dbuser.Alternating, target: alternatingPostgres("18")},
+		{server: "MySQL 9", strategy: dbuser.Single, target: mysqlTarget(database.MySQL, "9", "")},
+		{server: "MySQL 9", strategy: dbuser.Dual, target: mysqlTarget(database.MySQL, "9", "APPLICATION_PASSWORD_ADMIN")},
+		{server: "MySQL 9", strategy: dbuser.Alternating, target: alternatingMySQL(database.MySQL, "9")},
+		{server: "MariaDB 10.11", strategy: dbuser.Single, target: mysqlTarget(database.MariaDB, "10.11", "")},
+		{server: "MariaDB 10.11", strategy: dbuser.Dual, target: mysqlTarget(database.MariaDB, "10.11", "CREATE USER")},
+		{server: "MariaDB 10.11", strategy: dbuser.Alternating, target: alternatingMySQL(database.MariaDB, "10.11")},
 	}
 }
 

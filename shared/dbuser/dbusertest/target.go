@@ -71,6 +71,8 @@ type Bench struct {
 	driver   *counted
 	seen     []string // the passwords that were current
 	logs     *logs
+	planner  *rotationtest.Planner // of a bench that retires; and its clock
+	now      *time.Time
 }
 
 // logs are what the machine logged.
@@ -352,6 +354,11 @@ type countedDual struct {
 func (s *countedDual) AddPassword(ctx context.Context, password rotation.Value) error {
 	s.changes.Add(1)
 	return s.dual.AddPassword(ctx, password)
+}
+
+func (s *countedDual) KeepPassword(ctx context.Context, due func(context.Context) error) (bool, error) {
+	s.changes.Add(1)
+	return s.dual.KeepPassword(ctx, due)
 }
 
 // noPasswordIn searches a text for passwords, in every form that a log may give
