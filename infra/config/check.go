@@ -187,7 +187,7 @@ func (c *checker) newVPC(at path, n *Network) {
 	c.zones(below.to("zones"), n.Create.Zones)
 }
 
-// MakesEndpoints: the deployment makes the interface endpoints.
+// MakesEndpoints says whether the deployment makes the interface endpoints.
 func (n *Network) MakesEndpoints() bool { return !n.OutsideVPC && n.Endpoints != EndpointsExisting }
 
 func (c *checker) zones(at path, zones []Zone) {

@@ -83,7 +83,7 @@ func (c *checker) settings(at path, s Settings) {
 
 func (c *checker) schedule(at path, s Schedule) {
 	if (s.Every == "") == (s.Cron == "") {
-		c.wrong(at, "it is one of every and cron", "use one: every: 30d, or cron: 0 3 ? * SUN *")
+		c.wrong(at, "it is one of every and cron", "use one: every: 30d, or cron: \"0 3 ? * SUN *\"")
 		return
 	}
 	below := at.to("every")
@@ -95,7 +95,7 @@ func (c *checker) schedule(at path, s Schedule) {
 		return
 	}
 	if inner, wrapped := strings.CutPrefix(s.Cron, "cron("); wrapped {
-		c.wrong(below, "the words cron( ) are put around it for you", "write "+strings.TrimSuffix(inner, ")"))
+		c.wrong(below, "the words cron( ) are put around it for you", "write "+strconv.Quote(strings.TrimSuffix(inner, ")")))
 		return
 	}
 	parsed, err := schedule.Parse(s.Expression())

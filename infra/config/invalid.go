@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Invalid is everything that is wrong with a file, in the order of its lines.
-type Invalid struct {
+// InvalidError is everything that is wrong with a file, in the order of its lines.
+type InvalidError struct {
 	File     string    `json:"file"`
 	Problems []Problem `json:"problems"`
 }
@@ -16,14 +16,14 @@ type Invalid struct {
 // Problem is one thing that is wrong, where, and what to do about it.
 type Problem struct {
 	Line   int    `json:"line,omitempty"`   // from 1; 0: the file as a whole
-	Column int    `json:"column,omitempty"` // from 1, in characters
+	Column int    `json:"column,omitempty"` // from 1, in characters; 0: the line as a whole
 	Path   string `json:"path,omitempty"`   // such as databases.orders.engine
 	Wrong  string `json:"wrong"`
 	Remedy string `json:"remedy,omitempty"`
 }
 
 // Error has a line for each problem: file:line:column: path: wrong: remedy.
-func (i *Invalid) Error() string {
+func (i *InvalidError) Error() string {
 	lines := make([]string, len(i.Problems))
 	for n, p := range i.Problems {
 		lines[n] = i.File + p.String()
@@ -33,8 +33,10 @@ func (i *Invalid) Error() string {
 
 func (p Problem) String() string {
 	var b strings.Builder
-	if p.Line > 0 {
-		fmt.Fprintf(&b, ":%d:%d", p.Line, p.Column)
+	for _, n := range []int{p.Line, p.Column} {
+		if n > 0 {
+			fmt.Fprintf(&b, ":%d", n)
+		}
 	}
 	for _, part := range []string{p.Path, p.Wrong, p.Remedy} {
 		if part != "" {
@@ -68,5 +70,5 @@ func (t *tree) err(file string) error {
 	slices.SortStableFunc(t.found, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
-	return &Invalid{File: file, Problems: t.found}
+	return &InvalidError{File: file, Problems: t.found}
 }

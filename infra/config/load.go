@@ -5,7 +5,7 @@ import (
 	"os"
 )
 
-// Load reads a file and checks all of it. Everything wrong with its content is one *[Invalid].
+// Load reads a file and checks all of it. Everything wrong with its content is one [*InvalidError].
 func Load(name string) (*File, error) {
 	text, err := os.ReadFile(name)
 	if err != nil {

@@ -17,8 +17,8 @@ account: "123456789012"
 regions: {primary: eu-central-1}
 network: {vpc: {id: vpc-0a1b2c3d, subnets: [subnet-0a1b2c3d], zones: [eu-central-1a], cidr: 10.0.0.0/16}}
 defaults:
-  schedule: {cron: 0 3 ? * SUN *}
-  readers: {arns: ["arn:aws:iam::123456789012:role/shop"]}
+  schedule: {cron: "0 3 ? * SUN *"}
+  readers: {arns: [arn:aws:iam::123456789012:role/shop]}
 databases:
   orders:
     engine: postgres

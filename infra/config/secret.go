@@ -21,7 +21,7 @@ type Settings struct {
 type Schedule struct {
 	// Every so many hours or days: 4h to 999d. Counted from the last rotation.
 	Every Duration `json:"every,omitempty"`
-	// Cron in Secrets Manager's form: 0, hours, day of month, month, day of week, *.
+	// Cron in Secrets Manager's form, in quotes: 0, hours, day of month, month, day of week, *.
 	Cron string `json:"cron,omitempty"`
 	// Window: the rotation begins within so many whole hours, and not past midnight UTC.
 	Window Duration `json:"window,omitempty"`

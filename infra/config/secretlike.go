@@ -21,7 +21,7 @@ var secretLike = regexp.MustCompile(`(?i)` +
 // What a key is called that holds one.
 var secretKey = regexp.MustCompile(`(?i)(password|passwd|passphrase|secret|token|private_?-?key|api_?-?key|access_?-?key|routing_?-?key|credentials?|webhook_?-?url)$`)
 
-const secretRemedy = "keep it in Secrets Manager, and name its ARN here where one is asked for. If this file was shared, change the credential"
+const notHere = "keep it in Secrets Manager, and name its ARN here where one is asked for. If this file was shared, change the credential"
 
 // findSecrets refuses what looks like a secret. It is never shown.
 func (t *tree) findSecrets(at path, v any) {
@@ -30,7 +30,7 @@ func (t *tree) findSecrets(at path, v any) {
 		for key, member := range v {
 			below := at.to(key)
 			if _, isText := member.(string); isText && secretKey.MatchString(key) && !takesReference(at, key) {
-				t.add(below, "no secret stands in this file", secretRemedy)
+				t.add(below, "no secret stands in this file", notHere)
 				continue
 			}
 			t.findSecrets(below, member)
@@ -41,7 +41,7 @@ func (t *tree) findSecrets(at path, v any) {
 		}
 	case string:
 		if looksSecret(at, v) {
-			t.add(at, "this looks like a secret, and no secret stands in this file", secretRemedy)
+			t.add(at, "this looks like a secret, and no secret stands in this file", notHere)
 		}
 	}
 }

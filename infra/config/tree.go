@@ -1,16 +1,16 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"slices"
 	"strconv"
 	"strings"
 
-	"github.com/goccy/go-yaml"
-	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
+	"go.yaml.in/yaml/v4"
 )
 
 // maxFile is more than a deployment of thousands of secrets needs, in bytes.
@@ -39,7 +39,7 @@ func (p path) key() string { return strings.Join(p, "\x00") }
 
 func (p path) to(steps ...string) path { return slices.Concat(p, steps) }
 
-// tree is a document as JSON has it (map[string]any, []any, string, bool, int64, float64),
+// tree is a document as JSON has it (map[string]any, []any, string, bool, int, float64),
 // and where each value stands.
 type tree struct {
 	root   any
@@ -56,49 +56,61 @@ func read(text []byte) *tree {
 		t.add(nil, fmt.Sprintf("the file has more than %d MB", maxFile>>20), "")
 		return t
 	}
-	file, err := parser.ParseBytes(text, 0, parser.AllowDuplicateMapKey())
-	if err != nil {
-		t.syntax(err)
+	documents := yaml.NewDecoder(bytes.NewReader(text))
+	var first, second yaml.Node
+	switch err := documents.Decode(&first); {
+	case errors.Is(err, io.EOF):
+		t.add(nil, "the file is empty", "rekey init writes an example")
+		return t
+	case err != nil:
+		t.syntax(text, err)
 		return t
 	}
-	docs := slices.DeleteFunc(file.Docs, func(d *ast.DocumentNode) bool { return d.Body == nil })
-	switch len(docs) {
-	case 0:
-		t.add(nil, "the file is empty", "rekey init writes an example")
-	case 1:
-		t.root = t.value(nil, docs[0].Body)
-	default:
-		t.at(position(docs[1].Body), nil, "a second document begins here", "a deployment is one document: remove the line ---")
+	switch err := documents.Decode(&second); {
+	case err == nil:
+		t.at(place{second.Line, second.Column}, nil, "a second document begins here", "a deployment is one document: remove the line ---")
+	case !errors.Is(err, io.EOF):
+		t.syntax(text, err)
+		return t
+	}
+	t.root = t.value(nil, first.Content[0])
+	if t.root == (absent{}) {
+		t.root = nil
 	}
 	return t
 }
 
-func (t *tree) syntax(err error) {
-	var e yaml.Error
-	if errors.As(err, &e) && e.GetToken() != nil {
-		p := e.GetToken().Position
-		t.at(place{p.Line, p.Column}, nil, "this is not YAML: "+e.GetMessage(), "")
-		return
+func (t *tree) syntax(document []byte, err error) {
+	where, text := place{}, strings.TrimPrefix(err.Error(), "yaml: ")
+	if e := (*yaml.ParserError)(nil); errors.As(err, &e) {
+		where.line, text = e.Line, e.Message
 	}
-	text, _, _ := strings.Cut(err.Error(), "\n")
-	t.add(nil, "this is not YAML: "+text, "")
+	remedy := ""
+	if lines := bytes.Split(document, []byte("\n")); where.line > 0 && where.line <= len(lines) && bytes.ContainsAny(lines[where.line-1], "*?") {
+		remedy = "put text that has * or ? in quotes"
+	}
+	t.at(where, nil, "this is not YAML: "+text, remedy)
 }
 
 // absent is what becomes of a value that was refused: the document goes on without it.
 type absent struct{}
 
-func (t *tree) value(at path, n ast.Node) any {
+func (t *tree) value(at path, n *yaml.Node) any {
 	if _, known := t.places[at.key()]; !known {
-		t.places[at.key()] = position(n)
+		t.places[at.key()] = place{n.Line, n.Column}
 	}
-	switch n := n.(type) {
-	case *ast.MappingNode:
-		return t.mapping(at, n.Values)
-	case *ast.MappingValueNode:
-		return t.mapping(at, []*ast.MappingValueNode{n})
-	case *ast.SequenceNode:
+	switch {
+	case n.Anchor != "" || n.Kind == yaml.AliasNode:
+		t.add(at, "anchors and aliases are not read", "write it out; what many secrets share can stand in defaults")
+		return absent{}
+	case n.Style&yaml.TaggedStyle != 0:
+		t.add(at, "YAML tags are not read", "remove "+n.Tag)
+		return absent{}
+	case n.Kind == yaml.MappingNode:
+		return t.mapping(at, n.Content)
+	case n.Kind == yaml.SequenceNode:
 		list := []any{}
-		for i, item := range n.Values {
+		for i, item := range n.Content {
 			v := t.value(at.to(strconv.Itoa(i)), item)
 			if v == (absent{}) {
 				v = nil // so that the others keep their places
@@ -106,71 +118,57 @@ func (t *tree) value(at path, n ast.Node) any {
 			list = append(list, v)
 		}
 		return list
-	case *ast.StringNode:
-		return n.Value
-	case *ast.LiteralNode:
-		return n.Value.Value
-	case *ast.BoolNode:
-		return n.Value
-	case *ast.IntegerNode:
-		return t.integer(at, n)
-	case *ast.FloatNode:
-		return n.Value
-	case *ast.NullNode:
-		t.add(at, "it is empty", "give it a value, or leave the key out")
-	case *ast.AnchorNode, *ast.AliasNode, *ast.MergeKeyNode:
-		t.add(at, "anchors and aliases are not read", "write it out; what many secrets share can stand in defaults")
-	case *ast.TagNode:
-		t.add(at, "YAML tags are not read", "remove "+n.Start.Value)
-	default:
-		t.add(at, "this is no value that is read here", "use text, numbers, true or false, lists and keys")
 	}
-	return absent{}
+	return t.scalar(at, n)
 }
 
-func (t *tree) mapping(at path, values []*ast.MappingValueNode) any {
+func (t *tree) mapping(at path, content []*yaml.Node) any {
 	object := map[string]any{}
-	for _, v := range values {
-		key, ok := v.Key.(*ast.StringNode)
-		if !ok {
-			t.at(position(v.Key), at, fmt.Sprintf("the key %s is not text", v.Key.String()), "put it in quotes")
+	for i := 0; i+1 < len(content); i += 2 {
+		key, value := content[i], content[i+1]
+		where := place{key.Line, key.Column}
+		switch tag := key.ShortTag(); {
+		case tag == "!!merge" || key.Anchor != "" || key.Kind == yaml.AliasNode:
+			t.at(where, at, "anchors and aliases are not read", "write it out; what many secrets share can stand in defaults")
+			continue
+		case tag != "!!str":
+			t.at(where, at, "a key is not text", "put it in quotes")
 			continue
 		}
 		below := at.to(key.Value)
 		if first, twice := t.places[below.key()]; twice {
-			t.at(position(key), below, fmt.Sprintf("it is there already, in line %d", first.line), "remove one of the two")
+			t.at(where, below, fmt.Sprintf("it is there already, in line %d", first.line), "remove one of the two")
 			continue
 		}
-		t.places[below.key()] = position(key)
-		if value := t.value(below, v.Value); value != (absent{}) {
-			object[key.Value] = value
+		t.places[below.key()] = where
+		if v := t.value(below, value); v != (absent{}) {
+			object[key.Value] = v
 		}
 	}
 	return object
 }
 
-func (t *tree) integer(at path, n *ast.IntegerNode) any {
-	switch v := n.Value.(type) {
-	case int64:
+func (t *tree) scalar(at path, n *yaml.Node) any {
+	switch n.ShortTag() {
+	case "!!null":
+		t.add(at, "it is empty", "give it a value, or leave the key out")
+		return absent{}
+	case "!!str", "!!timestamp":
+		return n.Value
+	}
+	var v any
+	if err := n.Decode(&v); err != nil {
+		t.add(at, "this is no value that is read here", "use text, numbers, true or false, lists and keys")
+		return absent{}
+	}
+	switch number := v.(type) {
+	case bool, int:
 		return v
-	case uint64:
-		if v <= math.MaxInt64 {
-			return int64(v)
+	case float64:
+		if !math.IsInf(number, 0) && !math.IsNaN(number) {
+			return v
 		}
 	}
 	t.add(at, "the number is too large", "")
 	return absent{}
-}
-
-func position(n ast.Node) place {
-	switch m := n.(type) {
-	case *ast.MappingNode: // its token is the first colon, or the brace
-		if !m.IsFlowStyle && len(m.Values) > 0 {
-			return position(m.Values[0].Key)
-		}
-	case *ast.MappingValueNode:
-		return position(m.Key)
-	}
-	p := n.GetToken().Position
-	return place{p.Line, p.Column}
 }
