@@ -67,7 +67,7 @@ func NewDetector(c Config, state State, options ...Option) (*Detector, error) {
 	for _, o := range options {
 		o(d)
 	}
-	for _, entry := range Catalogue() {
+	for _, entry := range catalogue {
 		for _, n := range entry.Needs {
 			for _, name := range n.Names {
 				d.byName[name] = append(d.byName[name], entry)
@@ -166,6 +166,18 @@ func unverifiedBecause(err error) string {
 }
 
 // bucket makes findings that could not be counted one for each window.
-func bucket(at time.Time, window time.Duration) string {
-	return at.Truncate(window).UTC().Format(time.RFC3339)
+func bucket(at time.Time, window time.Duration) string { return stamp(at.Truncate(window)) }
+
+func stamp(at time.Time) string { return at.UTC().Format(time.RFC3339) }
+
+// arnOf is the ARN of something in the event's account and Region.
+func arnOf(e *Event, service, resource string) string {
+	partition := "aws"
+	switch {
+	case strings.HasPrefix(e.Region, "cn-"):
+		partition = "aws-cn"
+	case strings.HasPrefix(e.Region, "us-gov-"):
+		partition = "aws-us-gov"
+	}
+	return "arn:" + partition + ":" + service + ":" + e.Region + ":" + e.Account + ":" + resource
 }
