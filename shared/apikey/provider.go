@@ -146,6 +146,8 @@ type KeyRetirer interface {
 // Prober is a [Provider] that can tell whether the credential that Issue uses up
 // is still unused.
 type Prober interface {
+	// Probes reports whether Unused can tell at all.
+	Probes() bool
 	// Unused reports whether Issue has not been carried out with the account's
 	// current credential.
 	Unused(ctx context.Context, a Account) (bool, error)
@@ -157,9 +159,9 @@ type Reader interface {
 	// ReadSettings takes the settings out of the secret's document, and of the
 	// administrator's where there is one. Errors are ErrConfig, and name the key.
 	ReadSettings(secret, admin rotation.Document, administered bool) (map[string]string, error)
-	// AdminFields are the keys of the administrator's secret, and whether a secret
-	// without administrator manages itself.
-	AdminFields() (fields []string, itself bool)
+	// AdminFields are the keys that the administrator's secret must and may have,
+	// and whether a secret without administrator manages itself.
+	AdminFields() (required, optional []string, itself bool)
 }
 
 // Has reports whether a field is part of a credential.

@@ -20,17 +20,26 @@ const maxFile = 256 << 10
 // Read reads one file. name is for errors, which are *[Invalid] and tell
 // everything that is wrong, with its line.
 func Read(name string, content []byte) (File, error) {
-	var f File
+	f, _, err := read(name, content)
+	return f, err
+}
+
+func read(name string, content []byte) (f File, prog *program, err error) {
 	p := &problems{lines: map[string]int{}}
-	if body := p.document(content); body != nil {
-		p.shape(body, reflect.TypeFor[File](), "")
-		if len(p.found) == 0 {
-			if err := yaml.NodeToValue(body, &f); err != nil {
-				p.add("", "%s", firstLine(err))
-			}
-		}
+	body := p.document(content)
+	if body == nil {
+		return f, nil, p.err(name)
 	}
-	return f, p.err(name)
+	p.shape(body, reflect.TypeFor[File](), "")
+	if len(p.found) > 0 {
+		return f, nil, p.err(name)
+	}
+	if err := yaml.NodeToValue(body, &f); err != nil {
+		p.add("", "%s", firstLine(err))
+		return f, nil, p.err(name)
+	}
+	prog = p.compileFile(f)
+	return f, prog, p.err(name)
 }
 
 // document is the one YAML document of the content.
