@@ -1,5 +1,5 @@
 // Command generate writes the JSON Schema of provider files from the Go types
-// that read them.
+// that read them, and the page about vendors from the files.
 package main
 
 import (
@@ -25,6 +25,13 @@ func main() {
 		log.Fatal(err)
 	}
 	if err := os.WriteFile("schema.json", append(text, '\n'), 0o644); err != nil {
+		log.Fatal(err)
+	}
+	files, err := declarative.Files(os.DirFS("."))
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := os.WriteFile("../../../docs/vendors.md", []byte(table(files)), 0o644); err != nil {
 		log.Fatal(err)
 	}
 }
