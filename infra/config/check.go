@@ -143,7 +143,7 @@ func (c *checker) network() {
 		}
 	}
 	if kinds != 1 {
-		c.wrong(at, fmt.Sprintf("%d of vpc, create and outsideVpc are there", kinds), "use one")
+		c.wrong(at, several(kinds)+" of vpc, create and outsideVpc is there", "use one")
 		return
 	}
 	switch {
@@ -154,6 +154,14 @@ func (c *checker) network() {
 	case n.Endpoints != "":
 		c.wrong(at.to("endpoints"), "there is no VPC to have endpoints in", "remove it")
 	}
+}
+
+// several is a number other than one.
+func several(n int) string {
+	if n == 0 {
+		return "none"
+	}
+	return "more than one"
 }
 
 func (c *checker) existingVPC(at path, n *Network) {

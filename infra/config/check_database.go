@@ -32,7 +32,7 @@ func (c *checker) whereabouts(at path, db Database) {
 		}
 	}
 	if named != 1 {
-		c.wrong(at, fmt.Sprintf("%d of host, instance and cluster are there", named), "use one")
+		c.wrong(at, several(named)+" of host, instance and cluster is there", "use one")
 	}
 	aurora := db.Engine == AuroraPostgres || db.Engine == AuroraMySQL
 	switch {
@@ -125,7 +125,8 @@ func (c *checker) user(at path, key Name, db Database, turns map[string]Name) {
 			c.wrong(at.to("username"), fmt.Sprintf("%q has %d bytes", n, len(n)), fmt.Sprintf("%s allows %d", db.Engine, most))
 		}
 		if other, taken := turns[n]; taken && other != key {
-			c.wrong(at, fmt.Sprintf("the user %q is that of %s already", n, other), "give each user one entry; an alternating one also has "+names[0]+cloneSuffix)
+			c.wrong(at, fmt.Sprintf("the user %q is that of %s already", n, other), "give each user one entry; alternating users are two, the other is …"+cloneSuffix)
+			break
 		}
 		turns[n] = key
 	}

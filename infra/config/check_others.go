@@ -128,7 +128,7 @@ func (c *checker) functions() {
 	if len(c.Functions.PlaintextHosts) > 0 {
 		for _, p := range c.Compliance.Packs {
 			if p != PackAWSSolutions {
-				c.wrong(at.to("plaintextHosts"), fmt.Sprintf("%s asks for encryption on the way", p), "remove the hosts, or the pack")
+				c.wrong(at.to("plaintextHosts"), fmt.Sprintf("%s asks for encryption in transit", p), "remove the hosts, or the pack")
 			}
 		}
 	}

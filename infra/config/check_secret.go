@@ -83,7 +83,11 @@ func (c *checker) settings(at path, s Settings) {
 
 func (c *checker) schedule(at path, s Schedule) {
 	if (s.Every == "") == (s.Cron == "") {
-		c.wrong(at, "it is one of every and cron", "use one: every: 30d, or cron: \"0 3 ? * SUN *\"")
+		n := 0
+		if s.Every != "" {
+			n = 2
+		}
+		c.wrong(at, several(n)+" of every and cron is there", "use one: every: 30d, or cron: \"0 3 ? * SUN *\"")
 		return
 	}
 	below := at.to("every")

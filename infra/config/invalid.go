@@ -67,8 +67,8 @@ func (t *tree) err(file string) error {
 	if len(t.found) == 0 {
 		return nil
 	}
-	slices.SortStableFunc(t.found, func(a, b Problem) int {
-		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	slices.SortFunc(t.found, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Path, b.Path), cmp.Compare(a.Wrong, b.Wrong))
 	})
 	return &InvalidError{File: file, Problems: t.found}
 }

@@ -4,7 +4,7 @@ import "strings"
 
 // nearest is the word that someone may have meant, or "".
 func nearest(word string, words []string) string {
-	best, least := "", 1+max(1, len(word)/3)
+	best, least := "", 1+max(1, len(word)/4)
 	for _, w := range words {
 		if d := distance(strings.ToLower(word), strings.ToLower(w)); d < least {
 			best, least = w, d

@@ -16,7 +16,7 @@ var secretLike = regexp.MustCompile(`(?i)` +
 	`|\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.` +
 	`|hooks\.slack\.com/(services|workflows|triggers)/` +
 	`|\.webhook\.office\.com/|\.logic\.azure\.com[:/]|\.powerplatform\.com[:/]` +
-	`|://[^/\s:@]+:[^/\s@]+@`)
+	`|^[^/\s:@]+:[^/\s@]+@|://[^/\s:@]+:[^/\s@]+@`)
 
 // What a key is called that holds one.
 var secretKey = regexp.MustCompile(`(?i)(password|passwd|passphrase|secret|token|private_?-?key|api_?-?key|access_?-?key|routing_?-?key|credentials?|webhook_?-?url)$`)
@@ -87,8 +87,11 @@ func random(v string) bool {
 }
 
 // quoted shows a value in an error, if it may be shown.
-func (t *tree) quoted(at path, v any) string {
-	text := fmt.Sprint(v)
+func quoted(at path, v any) string {
+	text, isText := v.(string)
+	if !isText {
+		return fmt.Sprint(v)
+	}
 	if secretLike.MatchString(text) || random(text) || freeText(at) || len(text) > 100 {
 		return "this value"
 	}

@@ -52,12 +52,6 @@ func (t *tree) checkShape() {
 // explain finds a problem for each leaf of the schema's errors.
 func (t *tree) explain(e *jsonschema.ValidationError) {
 	at := path(e.InstanceLocation)
-	if names, ok := e.ErrorKind.(*kind.PropertyNames); ok {
-		below := at.to(names.Property)
-		t.add(below, fmt.Sprintf("the name %s is not allowed", t.quoted(below, names.Property)), "use "+title(e))
-		t.drop(below)
-		return
-	}
 	for _, cause := range e.Causes {
 		t.explain(cause)
 	}
@@ -67,12 +61,14 @@ func (t *tree) explain(e *jsonschema.ValidationError) {
 	switch k := e.ErrorKind.(type) {
 	case *kind.AdditionalProperties:
 		for _, name := range k.Properties {
-			t.unknown(at.to(name), name, known(e))
+			t.unknown(at.to(name), name, e)
 		}
 		return
 	case *kind.Required:
 		for _, name := range k.Missing {
-			t.add(at, name+" is missing", strings.TrimSuffix(described(e, name), "."))
+			if !t.has(at.to(name)) {
+				t.add(at, name+" is missing", strings.TrimSuffix(described(e, name), "."))
+			}
 		}
 		return
 	}
@@ -83,7 +79,6 @@ func (t *tree) explain(e *jsonschema.ValidationError) {
 
 // mismatch words an error about one value.
 func (t *tree) mismatch(at path, e *jsonschema.ValidationError) (wrong, remedy string) {
-	value := t.quoted(at, valueAt(t.root, at))
 	switch k := e.ErrorKind.(type) {
 	case *kind.Type:
 		return t.mistyped(at, k)
@@ -92,13 +87,13 @@ func (t *tree) mismatch(at path, e *jsonschema.ValidationError) (wrong, remedy s
 		for _, v := range k.Want {
 			all = append(all, fmt.Sprint(v))
 		}
-		return value + " is not allowed", oneOf(fmt.Sprint(k.Got), all)
+		return quoted(at, k.Got) + " is not allowed", oneOf(k.Got, all)
 	case *kind.Pattern:
-		return value + " is not allowed", "use " + title(e)
+		return quoted(at, k.Got) + " is not allowed", "use " + title(e)
 	case *kind.Minimum:
-		return value + " is too small", "the least is " + number(k.Want)
+		return number(k.Got) + " is too small", "the least is " + number(k.Want)
 	case *kind.Maximum:
-		return value + " is too large", "the most is " + number(k.Want)
+		return number(k.Got) + " is too large", "the most is " + number(k.Want)
 	case *kind.MinItems:
 		return "the list has too few members", fmt.Sprintf("it needs at least %d", k.Want)
 	case *kind.MinLength:
@@ -129,9 +124,14 @@ func (t *tree) mistyped(at path, k *kind.Type) (wrong, remedy string) {
 }
 
 // unknown is a key that the schema has not.
-func (t *tree) unknown(at path, name string, allowed []string) {
+func (t *tree) unknown(at path, name string, e *jsonschema.ValidationError) {
+	allowed := known(e)
 	switch near := nearest(name, allowed); {
 	case t.has(at):
+	case len(allowed) == 0 && title(e) != "": // the keys are names
+		t.add(at, fmt.Sprintf("the name %s is not allowed", quoted(at, name)), "use "+title(e))
+	case len(allowed) == 0:
+		t.add(at, "there is no such key here", "write {}")
 	case near != "":
 		t.add(at, "there is no such key here", fmt.Sprintf("did you mean %s?", near))
 	default:
@@ -140,10 +140,12 @@ func (t *tree) unknown(at path, name string, allowed []string) {
 	t.drop(at)
 }
 
-func oneOf(got string, allowed []string) string {
+func oneOf(got any, allowed []string) string {
 	remedy := "use one of " + strings.Join(allowed, ", ")
-	if near := nearest(got, allowed); near != "" {
-		remedy = fmt.Sprintf("did you mean %s? Else %s", near, remedy)
+	if text, ok := got.(string); ok {
+		if near := nearest(text, allowed); near != "" {
+			remedy = fmt.Sprintf("did you mean %s? Else %s", near, remedy)
+		}
 	}
 	return remedy
 }
@@ -205,10 +207,7 @@ func written(e *jsonschema.ValidationError) map[string]any {
 // title says what a text must look like.
 func title(e *jsonschema.ValidationError) string {
 	schema := written(e)
-	if names, ok := schema["propertyNames"].(map[string]any); ok {
-		schema = names
-	}
-	for _, key := range []string{"title", "description", "pattern"} {
+	for _, key := range []string{"title", "description"} {
 		if text, ok := schema[key].(string); ok {
 			return text
 		}

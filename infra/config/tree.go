@@ -86,7 +86,8 @@ func (t *tree) syntax(document []byte, err error) {
 		where.line, text = e.Line, e.Message
 	}
 	remedy := ""
-	if lines := bytes.Split(document, []byte("\n")); where.line > 0 && where.line <= len(lines) && bytes.ContainsAny(lines[where.line-1], "*?") {
+	if lines := bytes.Split(document, []byte("\n")); where.line > 0 && where.line <= len(lines) &&
+		bytes.ContainsAny(bytes.Join(lines[max(0, where.line-2):where.line], nil), "*?") {
 		remedy = "put text that has * or ? in quotes"
 	}
 	t.at(where, nil, "this is not YAML: "+text, remedy)

@@ -57,7 +57,10 @@ func reflected() (*jsonschema.Schema, error) {
 	for _, d := range append([]*jsonschema.Schema{s}, definitions(s)...) {
 		for p := range properties(d) {
 			if a := p.AdditionalProperties; a != nil && a.Ref != "" {
-				p.PropertyNames = text(reflect.TypeFor[config.Name]())
+				name := formats[reflect.TypeFor[config.Name]()]
+				p.Title = name.words
+				p.PatternProperties = map[string]*jsonschema.Schema{name.pattern: a}
+				p.AdditionalProperties = jsonschema.FalseSchema
 			}
 		}
 	}

@@ -81,8 +81,9 @@ func target(p *jsonschema.Schema) string {
 		return p.Ref
 	case p.Items != nil:
 		return p.Items.Ref
-	case p.AdditionalProperties != nil:
-		return p.AdditionalProperties.Ref
+	}
+	for _, named := range p.PatternProperties {
+		return named.Ref
 	}
 	return ""
 }
@@ -95,8 +96,8 @@ func takes(p *jsonschema.Schema) string {
 		return fmt.Sprintf("[%s](#%s)", heading(p.Ref), strings.ToLower(heading(p.Ref)))
 	case p.Type == "array":
 		return "list: " + takes(p.Items)
-	case p.Type == "object" && p.AdditionalProperties != nil && p.AdditionalProperties.Ref != "":
-		return "name: " + takes(p.AdditionalProperties)
+	case p.Type == "object" && p.PatternProperties != nil:
+		return fmt.Sprintf("name: [%s](#%s)", heading(target(p)), strings.ToLower(heading(target(p))))
 	case p.Type == "object" && p.AdditionalProperties != nil:
 		return "name: text"
 	case p.Type == "object":
