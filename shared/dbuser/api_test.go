@@ -40,8 +40,11 @@ func TestPasswordRulesOfTheServer(t *testing.T) {
 		}
 	}
 	for _, env := range []map[string]string{
-		{"EXCLUDE_NUMBERS": "true"}, {"EXCLUDE_UPPERCASE": "true"}, {"EXCLUDE_LOWERCASE": "true"},
-		{"EXCLUDE_CHARACTERS": numbers, "REQUIRE_EACH_INCLUDED_TYPE": "false"}, {"PASSWORD_LENGTH": "65"},
+		{"EXCLUDE_NUMBERS": "true"},
+		{"EXCLUDE_UPPERCASE": "true"},
+		{"EXCLUDE_LOWERCASE": "true"},
+		{"EXCLUDE_CHARACTERS": numbers, "REQUIRE_EACH_INCLUDED_TYPE": "false"},
+		{"PASSWORD_LENGTH": "65"},
 	} {
 		p, err := PolicyFrom(lookup(env))
 		if err != nil {

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/rekey-aws/rekey/local/database"
-	"github.com/rekey-aws/rekey/local/database/databasetest"
 	"github.com/rekey-aws/rekey/shared/rotation"
 )
 
@@ -31,7 +30,7 @@ type Consumption struct {
 // rotations is out of every strategy's hands.
 func Consume(t *testing.T, target Target, clients, rotations int) Consumption {
 	t.Helper()
-	server := databasetest.Start(t, database.Options{Engine: target.Server, Version: target.Version})
+	server := target.start(t, database.Options{})
 	b := NewBench(t, target, server, "consumed", "Old-Password-of-consumed")
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()

@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/rekey-aws/rekey/local/database"
-	"github.com/rekey-aws/rekey/local/database/databasetest"
 	"github.com/rekey-aws/rekey/shared/rotation"
 	"github.com/rekey-aws/rekey/shared/rotation/rotationtest"
 )
@@ -64,11 +64,11 @@ func CrashMatrix(t *testing.T, target Target) map[string]*Outcome {
 // matrix plans the faults of one bench, and spreads them over several.
 func matrix(t *testing.T, target Target, plan func(*crashBench, *testing.T) []Fault, crash func(*crashBench, *testing.T, Fault) (Outcome, []error)) map[string]*Outcome {
 	t.Helper()
-	options := database.Options{Engine: target.Server, Version: target.Version}
+	options := database.Options{}
 	if target.Server == database.MySQL {
 		options.Settings = map[string]string{"caching-sha2-password-digest-rounds": "5000"} // most of a login's time
 	}
-	server := databasetest.Start(t, options)
+	server := target.start(t, options)
 	faults := make(chan Fault)
 	outcomes := map[string]*Outcome{}
 	var mu sync.Mutex
@@ -121,7 +121,7 @@ type crashBench struct {
 }
 
 func newCrashBench(t *testing.T, target Target, server *database.Server, user string) *crashBench {
-	wire, err := rotationtest.NewWire(t.Context(), server.Addr())
+	wire, err := rotationtest.NewWire(t.Context(), net.JoinHostPort(server.Host, fmt.Sprint(target.front(t, server).Port)))
 	if err != nil {
 		t.Error(err)
 		t.FailNow()

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/rekey-aws/rekey/local/database"
+	"github.com/rekey-aws/rekey/local/database/databasetest"
 	"github.com/rekey-aws/rekey/shared/dbuser"
 	"github.com/rekey-aws/rekey/shared/rotation"
 	"github.com/rekey-aws/rekey/shared/rotation/rotationtest"
@@ -44,7 +45,42 @@ type Target struct {
 	// ChangePassword changes it behind the secret's back.
 	ChangePassword func(user, password string) string
 
+	// Front stands between clients and the server, or is nil. It is asked once for
+	// each user, and answers the same for the same server.
+	Front func(t testing.TB, server *database.Server) Front
+	// Options are the server's, beside Engine and Version.
+	Options func(database.Options) database.Options
+	// MaxUsername is the server's, if it is less than the driver's rules have; in bytes.
+	MaxUsername int
+	// NewPasswords are odd ones that the server takes; nil: those of most.
+	NewPasswords []string
+
 	shared *database.Server // of all tests of one Exercise
+}
+
+// Front is what clients reach in place of a server.
+type Front struct {
+	Port  int
+	CAPEM []byte // of the authority of its certificate
+	// Log is what it has seen of clients.
+	Log func() string
+}
+
+func (t Target) front(tb testing.TB, server *database.Server) Front {
+	if t.Front == nil {
+		return Front{Port: server.Port, CAPEM: server.CAPEM(), Log: func() string { return "" }}
+	}
+	return t.Front(tb, server)
+}
+
+// start starts a server of the target's kind for one test.
+func (t Target) start(tb testing.TB, o database.Options) *database.Server {
+	tb.Helper()
+	o.Engine, o.Version = t.Server, t.Version
+	if t.Options != nil {
+		o = t.Options(o)
+	}
+	return databasetest.Start(tb, o)
 }
 
 // strategy is the best that the users are allowed.
@@ -65,6 +101,7 @@ func (t Target) noWindow() bool { return t.strategy() != dbuser.Single }
 type Bench struct {
 	target   Target
 	server   *database.Server
+	front    Front
 	original rotation.Value // the secret before any rotation
 	store    *rotationtest.Store
 	machine  *rotation.Machine
@@ -111,9 +148,10 @@ func NewBench(t *testing.T, target Target, server *database.Server, user, passwo
 	if target.CreateAdmin != nil {
 		admin["masterarn"] = adminARN
 	}
-	secret := secretOf(target, server, user, password, append(extra, admin)...)
-	b := &Bench{original: secret, seen: []string{password}, target: target, server: server, store: rotationtest.NewStore(t, secret), logs: &logs{}}
-	b.driver = &counted{Driver: target.Driver(Roots(server)), bare: target.CreateAdmin != nil}
+	front := target.front(t, server)
+	secret := secretOf(target, server.Host, front.Port, user, password, append(extra, admin)...)
+	b := &Bench{front: front, original: secret, seen: []string{password}, target: target, server: server, store: rotationtest.NewStore(t, secret), logs: &logs{}}
+	b.driver = &counted{Driver: target.Driver(front.roots()), bare: target.CreateAdmin != nil}
 	if target.CreateAdmin != nil {
 		b.createAdmin(t, user, extra...)
 	}
@@ -133,7 +171,7 @@ func (b *Bench) createAdmin(t *testing.T, user string, extra ...map[string]any) 
 	if err := b.server.Exec(t.Context(), b.target.CreateAdmin(admin, password, user)...); err != nil {
 		t.Fatalf("creating the administrator: %v", err)
 	}
-	b.store.Others = map[string]rotation.Value{adminARN: secretOf(b.target, b.server, admin, password, extra...)}
+	b.store.Others = map[string]rotation.Value{adminARN: secretOf(b.target, b.server.Host, b.front.Port, admin, password, extra...)}
 	b.seen = append(b.seen, password)
 }
 
@@ -143,7 +181,7 @@ func (b *Bench) With(t *testing.T, target Target, extra map[string]any) *Bench {
 	t.Helper()
 	next := *b
 	next.target = target
-	next.original = secretOf(target, b.server, field(t, b.original, "username"), b.Password(t, rotation.Current), extra)
+	next.original = secretOf(target, b.server.Host, b.front.Port, field(t, b.original, "username"), b.Password(t, rotation.Current), extra)
 	id, _ := b.store.Labelled(rotation.Current)
 	b.store.Plant(id, next.original, rotation.Current)
 	return &next
@@ -151,8 +189,12 @@ func (b *Bench) With(t *testing.T, target Target, extra map[string]any) *Bench {
 
 // Roots is the authority of a server's certificate.
 func Roots(server *database.Server) *x509.CertPool {
+	return Front{CAPEM: server.CAPEM()}.roots()
+}
+
+func (f Front) roots() *x509.CertPool {
 	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(server.CAPEM())
+	roots.AppendCertsFromPEM(f.CAPEM)
 	return roots
 }
 
@@ -165,9 +207,9 @@ func policy(t *testing.T, environment map[string]string) dbuser.Policy {
 	return p
 }
 
-func secretOf(target Target, server *database.Server, user, password string, extra ...map[string]any) rotation.Value {
+func secretOf(target Target, host string, port int, user, password string, extra ...map[string]any) rotation.Value {
 	doc := map[string]any{
-		"engine": target.Engine, "host": server.Host, "port": server.Port,
+		"engine": target.Engine, "host": host, "port": port,
 		"username": user, "password": password, "note": "kept as it is: <é>",
 	}
 	for _, e := range extra {
@@ -215,7 +257,7 @@ func (b *Bench) loginOf(t *testing.T, v rotation.Value) dbuser.Login {
 		database = b.driver.Rules().DefaultDatabase
 	}
 	return dbuser.Login{
-		Host: b.server.Host, Port: b.server.Port, ServerName: b.server.Host, Database: database,
+		Host: b.server.Host, Port: b.front.Port, ServerName: b.server.Host, Database: database,
 		Username: field(t, v, "username"), Password: rotation.TextValue(field(t, v, "password")),
 	}
 }
@@ -258,6 +300,7 @@ func (b *Bench) MustNotBeLogged(t *testing.T) {
 	}
 	passwords := append([]string{b.Password(t, rotation.Current), b.Password(t, rotation.Previous)}, b.seen...)
 	noPasswordIn(t, "the server's log", logs, passwords...)
+	noPasswordIn(t, "what clients sent", b.front.Log(), passwords...)
 	noPasswordIn(t, "the machine's log", b.Logs(), passwords...)
 }
 
