@@ -135,6 +135,9 @@ func (d *Detector) isDeployer(i *Identity) bool { return d.deployers.matchPrinci
 // matchPrincipal compares a role also without its path, which not every record tells and not
 // everyone writes.
 func (p *patterns) matchPrincipal(i *Identity) bool {
+	if p.empty() {
+		return false
+	}
 	if p.match(i.Principal) {
 		return true
 	}

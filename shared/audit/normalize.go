@@ -30,7 +30,11 @@ type Normalizer struct {
 	form form
 	text []byte // what is kept of an event's texts: they share one string
 	kept []keeping
+	late late
 }
+
+// late are texts that only help to fill in fields.
+type late struct{ secretID, principalID, name, region string }
 
 // keeping is a text that belongs to a field of the event.
 type keeping struct {
@@ -92,6 +96,7 @@ const (
 func (n *Normalizer) next(e *Event) error {
 	*e = Event{}
 	n.form, n.text, n.kept = form{}, n.text[:0], n.kept[:0]
+	n.late = late{}
 	if n.scan.Object() {
 		n.members(e, 0)
 	}

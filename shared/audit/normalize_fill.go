@@ -22,11 +22,11 @@ func (n *Normalizer) fill(e *Event) error {
 	e.Time = f.eventTime
 	n.keep(&e.Actor.Name, first(f.issuer, f.user), isToken, 128)
 	n.keep(&e.Account, first(f.recipient, f.account), isAccount, 12)
-	var secretID, principalID, trail, region string
-	n.keep(&secretID, n.secretID(), isToken, 2048)
-	n.keep(&principalID, f.principalID, isToken, 256)
-	n.keep(&trail, f.name, isToken, 2048)
-	n.keep(&region, f.region, isRegion, 32)
+	late := &n.late
+	n.keep(&late.secretID, n.secretID(), isToken, 2048)
+	n.keep(&late.principalID, f.principalID, isToken, 256)
+	n.keep(&late.name, f.name, isToken, 2048)
+	n.keep(&late.region, f.region, isRegion, 32)
 	n.settle()
 
 	if e.Name == "" || e.Source == "" || e.ID == "" || e.Time.IsZero() {
@@ -36,22 +36,22 @@ func (n *Normalizer) fill(e *Event) error {
 		e.Account = e.Actor.Account
 	}
 	if e.Region == "" {
-		e.Region = region
+		e.Region = late.region
 	}
-	e.Actor.whoActed(principalID)
+	e.Actor.whoActed(late.principalID)
 	switch e.Source {
 	case SecretsManager:
-		if secretID == "" && e.Name == "CreateSecret" {
-			secretID = trail
+		if late.secretID == "" && e.Name == "CreateSecret" {
+			late.secretID = late.name
 		}
-		e.Secret = NamedSecret(secretID, e.Account, e.Region)
+		e.Secret = NamedSecret(late.secretID, e.Account, e.Region)
 		if e.Kind == ServiceEvent {
 			e.Request.VersionID = rotationVersion(e.RequestID, e.Secret)
 		}
 		e.Request.CatchAll = f.filters > 0 && f.filters == f.calls
 		e.Request.PublicPolicy = f.policy != nil && e.Name == "PutResourcePolicy" && isPublic(f.policy)
 	case CloudTrail:
-		e.Request.Trail = trail
+		e.Request.Trail = late.name
 	}
 	return nil
 }
@@ -69,7 +69,7 @@ func (n *Normalizer) secretID() []byte {
 // fillLabel is for the event that CloudTrail does not record.
 func (n *Normalizer) fillLabel(e *Event) error {
 	f := &n.form
-	var arn, name string
+	late := &n.late
 	e.ID, e.Region, e.Account = "", "", "" // only the envelope tells
 	n.kept = n.kept[:0]
 	n.keep(&e.ID, f.id, isToken, 128)
@@ -77,15 +77,15 @@ func (n *Normalizer) fillLabel(e *Event) error {
 	n.keep(&e.Region, f.region, isRegion, 32)
 	n.keep(&e.Request.VersionStage, f.labelUpdated, isToken, 256)
 	n.version(&e.Request.VersionID, f.labelVersion)
-	n.keep(&arn, f.secret[inResources], isToken, 2048)
-	n.keep(&name, f.labelName, isToken, 512)
+	n.keep(&late.secretID, f.secret[inResources], isToken, 2048)
+	n.keep(&late.name, f.labelName, isToken, 512)
 	n.settle()
 	e.Kind, e.Source, e.Name, e.Time = LabelUpdated, SecretsManager, "SecretLabelUpdated", f.eventTime
 	if e.ID == "" || e.Time.IsZero() {
 		return fmt.Errorf("%w: it has no id or time", ErrMalformed)
 	}
-	if e.Secret = NamedSecret(arn, e.Account, e.Region); e.Secret.Name == "" {
-		e.Secret = NamedSecret(name, e.Account, e.Region)
+	if e.Secret = NamedSecret(late.secretID, e.Account, e.Region); e.Secret.Name == "" {
+		e.Secret = NamedSecret(late.name, e.Account, e.Region)
 	}
 	return nil
 }

@@ -79,8 +79,11 @@ func (st *stream) run() error {
 func (st *stream) retry(c byte) error {
 	for {
 		err := st.step(c)
-		if !errors.Is(err, jsonscan.ErrShort) || st.ended {
+		if !errors.Is(err, jsonscan.ErrShort) {
 			return err
+		}
+		if st.ended {
+			return fmt.Errorf("%w: %w", ErrMalformed, jsonscan.ErrShort)
 		}
 		if err := st.fill(); err != nil {
 			return err
@@ -108,19 +111,27 @@ func (st *stream) step(c byte) error {
 			return err
 		}
 	case inside == '{': // what follows the events in a log file
-		s := jsonscan.New(st.buffer)
-		s.Skip()
-		if s.Err() == nil && s.Next() == ':' {
-			st.drop(s.At() + 1)
-			return nil
-		}
-		if s.Err() != nil {
-			return fmt.Errorf("%w: %w", ErrMalformed, s.Err())
-		}
-		st.drop(s.At())
-		return nil
+		return st.besides()
 	}
 	return st.one()
+}
+
+// besides passes over a name or a value in the object around the events.
+func (st *stream) besides() error {
+	s := jsonscan.New(st.buffer)
+	s.Skip()
+	next := s.Next()
+	switch {
+	case s.Err() != nil:
+		return fmt.Errorf("%w: %w", ErrMalformed, s.Err())
+	case next == 0: // it may go on, or a colon follow
+		return jsonscan.ErrShort
+	case next == ':':
+		st.drop(s.At() + 1)
+	default:
+		st.drop(s.At())
+	}
+	return nil
 }
 
 // open enters an object that holds events under its first member.
