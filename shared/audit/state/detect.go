@@ -19,22 +19,21 @@ type sighting struct {
 }
 
 // See is as in [audit.State]. Most calls read one document and write nothing.
-func (b *Book) See(ctx context.Context, key string, at time.Time, keep time.Duration) (first time.Time, fresh bool, err error) {
+func (b *Book) See(ctx context.Context, key string, at time.Time, keep time.Duration) (first time.Time, err error) {
 	err = edit(ctx, b, Key{"seen " + short(key), "-"}, func(s *sighting, known bool) (bool, time.Time) {
 		until := b.later(at).Add(keep)
 		if !known || at.Sub(s.Last) > keep {
-			*s, fresh = sighting{at, at}, true
-			first = at
+			*s, first = sighting{at, at}, at
 			return true, until
 		}
-		first, fresh = s.First, false
+		first = s.First
 		if at.Sub(s.Last) <= keep/20 {
 			return false, until
 		}
 		s.Last = at
 		return true, until
 	})
-	return first, fresh, err
+	return first, err
 }
 
 // counting is a window and the members counted in it, as digests.

@@ -24,7 +24,7 @@ func TestForeignDocument(t *testing.T) {
 	if ok, err := m.Swap(t.Context(), state.Key{Partition: "seen k", Name: "-"}, state.Record{Value: []byte(`"other"`)}); !ok || err != nil {
 		t.Fatal(ok, err)
 	}
-	if _, _, err := state.New(m, nil).See(t.Context(), "k", time.Now(), time.Hour); err == nil {
+	if _, err := state.New(m, nil).See(t.Context(), "k", time.Now(), time.Hour); err == nil {
 		t.Error("it was taken for a document")
 	}
 }
