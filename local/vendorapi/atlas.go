@@ -33,7 +33,8 @@ var atlas = &Vendor{
 		return fmt.Sprintf("mdb_sa_sk_%040x", n*7873)
 	},
 	errors: func(status int, what string) any {
-		return object{"error": status, "errorCode": "ERROR", "detail": what, "reason": http.StatusText(status)}
+		code := strings.ToUpper(strings.ReplaceAll(what, " ", "_"))
+		return object{"error": status, "errorCode": code, "detail": what, "reason": http.StatusText(status)}
 	},
 	calls: []call{{
 		name: "token", method: http.MethodPost, host: "cloud.mongodb.com", path: "/api/oauth/token",
@@ -60,7 +61,7 @@ var atlas = &Vendor{
 			}
 			k := e.mint("")
 			if k == nil {
-				return e.fail(http.StatusBadRequest, "SERVICE_ACCOUNT_MAX_SECRETS")
+				return e.fail(http.StatusBadRequest, "service account secrets limit reached")
 			}
 			k.Fields["expires"] = k.Created.Add(time.Duration(hours) * time.Hour).Format(time.RFC3339)
 			made := atlasSecret(k)

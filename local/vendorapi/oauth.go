@@ -90,7 +90,6 @@ var oauthRegistration = &Vendor{
 			}
 			e.spend(k.ID)
 			next := e.replace(k)
-			next.Fields["registration"] = "registration-" + next.Secret
 			return ok(registration(next))
 		},
 	}, {

@@ -13,7 +13,7 @@ var restVendor = &Vendor{
 	Name:      "rest",
 	place:     map[string]string{"host": restHost},
 	Documents: []Document{{URL: "https://www.rfc-editor.org/rfc/rfc9110", Read: "2026-11-23", Unverified: "the API is an example"}},
-	Limit:     5,
+	Limit:     20,
 	Lag:       2 * time.Second, EndLag: 2 * time.Second,
 	admin: map[string]string{"token": "rest-admin-token-7e60"},
 	calls: []call{{

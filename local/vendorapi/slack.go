@@ -85,6 +85,5 @@ func (e *exchange) renew(k *Key, life time.Duration) *Key {
 	next := e.mint(k.Name)
 	next.Family = k.Family
 	next.Expires = next.Created.Add(life)
-	next.Fields["refresh"] = "refresh-" + next.Secret
 	return next
 }

@@ -223,6 +223,7 @@ func (a *Account) mint(name string) *Key {
 		k.Secret = a.secret(n)
 	}
 	k.Family = k.ID
+	k.Fields["refresh"], k.Fields["registration"] = "refresh-"+k.Secret, "registration-"+k.Secret
 	a.keys = append(a.keys, k)
 	a.most = max(a.most, a.living())
 	return k
@@ -264,7 +265,7 @@ func (a *Account) end(k *Key) {
 func (a *Account) replace(k *Key) *Key {
 	a.end(k)
 	next := a.mint(k.Name)
-	next.Family, next.Fields = k.Family, maps.Clone(k.Fields)
+	next.Family = k.Family
 	return next
 }
 

@@ -154,11 +154,10 @@ func TestUsingASpentTokenEndsTheFamily(t *testing.T) {
 	t.Run("slack", func(t *testing.T) {
 		t.Parallel()
 		a := slack.Open(newClock().Now)
-		a.Mint("app")
-		a.keys[0].Fields["refresh"] = "refresh-0"
+		old := a.Mint("app")
 		const refresh = "https://slack.com/api/oauth.v2.access"
 		form := []string{"Content-Type", "application/x-www-form-urlencoded", "Authorization", basic(slackClient, a.Admin("client_secret"))}
-		const body = "grant_type=refresh_token&refresh_token=refresh-0"
+		body := "grant_type=refresh_token&refresh_token=" + old.Fields["refresh"]
 		if _, got := ask(t, a, http.MethodPost, refresh, body, form...); got["ok"] != true {
 			t.Fatalf("got %v", got)
 		}
