@@ -40,6 +40,9 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	code := m.Run()
+	if code == 0 && wholeRun() {
+		code = exitCode(compareActions())
+	}
 	code = max(code, exitCode(databasetest.StopShared()), exitCode(os.RemoveAll(dir)))
 	os.Exit(code)
 }
@@ -120,6 +123,7 @@ func newAccount(t testing.TB, e engine, db *database.Server, user string, enviro
 			a.mu.Lock()
 			defer a.mu.Unlock()
 			if c.AccessKeyID == functionKey {
+				called("secretsmanager:" + c.Operation)
 				a.calls = append(a.calls, c.Operation)
 			}
 		},

@@ -29,26 +29,29 @@ func instanceAt(t *testing.T, e engine, host string, port int) *rdsapitest.Fake 
 // in the user's.
 func (a *account) manageAdministrator(admin string) {
 	a.t.Helper()
-	put := func(id string, doc map[string]any) {
-		text, err := json.Marshal(doc)
-		if err == nil {
-			_, err = a.client.PutSecretValue(a.t.Context(), &sdk.PutSecretValueInput{SecretId: &id, SecretString: aws.String(string(text))})
-		}
-		if err != nil {
-			a.t.Fatal(err)
-		}
-	}
 	made, err := a.client.CreateSecret(a.t.Context(), &sdk.CreateSecretInput{Name: aws.String("rds!db-" + admin)})
 	if err != nil {
 		a.t.Fatal(err)
 	}
-	put(*made.ARN, map[string]any{"username": admin, "password": adminPassword})
+	a.store(*made.ARN, map[string]any{"username": admin, "password": adminPassword})
 	if err := a.server.SetOwner(*made.ARN, "rds", map[string]string{"aws:rds:primaryDBInstanceArn": instanceARN}); err != nil {
 		a.t.Fatal(err)
 	}
 	password, doc := a.value("AWSCURRENT")
 	doc["password"], doc["masterarn"] = password, *made.ARN
-	put(a.secret, doc)
+	a.store(a.secret, doc)
+}
+
+// store makes a document a secret's current value.
+func (a *account) store(id string, doc map[string]any) {
+	a.t.Helper()
+	text, err := json.Marshal(doc)
+	if err == nil {
+		_, err = a.client.PutSecretValue(a.t.Context(), &sdk.PutSecretValueInput{SecretId: &id, SecretString: aws.String(string(text))})
+	}
+	if err != nil {
+		a.t.Fatal(err)
+	}
 }
 
 // The administrator's secret is one that RDS manages: it holds no host, and
@@ -74,6 +77,9 @@ func TestManagedAdministrator(t *testing.T) {
 				}
 				a.mustNotLeak(password, adminPassword)
 			}
+		}
+		for _, action := range rds.Calls() {
+			called("rds:" + action)
 		}
 		if want := slices.Repeat([]string{"DescribeDBInstances"}, 4); !slices.Equal(rds.Calls(), want) { // preflight and set, each time
 			t.Errorf("calls to RDS: %v", rds.Calls())
