@@ -145,6 +145,9 @@ func (m *Machine) create(ctx context.Context, r Request) (outcome, error) {
 	if err != nil {
 		return "", err
 	}
+	if current.VersionID == r.Token {
+		return alreadyDone, nil // an invocation beside this one has finished since
+	}
 	m.retireFirst(ctx, r, md)
 	r.Current = current.Value
 	if p, ok := m.Engine.(Preflighter); ok {
