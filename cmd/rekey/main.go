@@ -19,6 +19,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/demo"
+	"github.com/rekey-aws/rekey/cmd/rekey/internal/plan"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/serve"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/terminal"
 )
@@ -26,6 +27,8 @@ import (
 type commands struct {
 	Demo    demo.Command     `cmd:"" help:"Rotate a real database password on this machine, and prove it."`
 	Local   serve.Command    `cmd:"" help:"Serve Secrets Manager on this machine, for the AWS CLI and the SDKs."`
+	Init    plan.InitCommand `cmd:"" help:"Write an example of rekey.yaml, which says what to deploy."`
+	Cost    plan.CostCommand `cmd:"" help:"Check a rekey.yaml, and say what it costs a month."`
 	Version kong.VersionFlag `help:"Print the version."`
 }
 

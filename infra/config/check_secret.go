@@ -119,7 +119,7 @@ func (c *checker) schedule(at path, s Schedule) {
 // interval: the old credential must be gone before the next rotation needs its place.
 func (c *checker) interval(at path, r Resolved) {
 	parsed, err := schedule.Parse(r.Schedule.Expression())
-	if err != nil || r.Grace.Time() == 0 || r.Database != nil && !r.Database.Engine.twoPasswords() {
+	if err != nil || !r.Retires() {
 		return
 	}
 	// Forty windows show the shortest distance of every schedule that a person writes.

@@ -109,3 +109,35 @@ func (f *File) resolve(path string, s Secret, keys ...Name) Resolved {
 		Writers:           *cmp.Or(s.Writers, d.Writers, &Principals{}),
 	}
 }
+
+// Retires says whether the old credential outlives a rotation of the secret, so that a fifth
+// step ends it after the grace period.
+func (r Resolved) Retires() bool {
+	switch {
+	case r.Grace.Time() == 0 || r.Generated != nil:
+		return false
+	case r.Database != nil:
+		return r.Database.Engine.twoPasswords() && r.User.Strategy != Single && !alternates(*r.Database, *r.User)
+	}
+	return true
+}
+
+// EndpointServices are the services of AWS that the functions in the VPC call, by the names
+// of their interface endpoints. Logs and keys are not among them: Lambda writes the logs, and
+// Secrets Manager uses the key.
+func (f *File) EndpointServices() []string {
+	all := []string{"secretsmanager"}
+	for _, s := range f.Secrets() {
+		switch {
+		case s.Function == RotateRedshift:
+			all = append(all, "redshift", "redshift-data", "redshift-serverless")
+		case s.Function == RotateRDS && s.Database.Admin != nil:
+			all = append(all, "rds")
+		}
+		if s.Function == RotateRDS && s.Retires() {
+			all = append(all, "scheduler")
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
