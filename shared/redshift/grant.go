@@ -37,27 +37,22 @@ const most = 100
 // https://docs.aws.amazon.com/redshift/latest/dg/r_REVOKE.html
 // https://docs.aws.amazon.com/redshift/latest/dg/r_ALTER_DEFAULT_PRIVILEGES.html
 // https://docs.aws.amazon.com/redshift/latest/dg/r_ATTACH_RLS_POLICY.html
-func statements(user string, want, have []grant) (all []string) {
-	var give, take, lessen []grant
-	for _, g := range want {
-		if !slices.Contains(have, g) {
-			give = append(give, g)
+func statements(user string, want, have []grant) []string {
+	give, lessen, take := differences(want, have)
+	all := render(user, take, func(g grant, privileges, objects string) string {
+		if g.attach != "" {
+			return "DETACH RLS POLICY " + g.attach + " FROM " + self
 		}
-	}
-	for _, g := range have {
-		if slices.Contains(want, g) {
-			continue
+		return g.before + "REVOKE " + privileges + g.kind + objects + " FROM " + g.to + g.after
+	})
+	all = append(all, render(user, lessen, func(g grant, privileges, objects string) string {
+		option := "GRANT OPTION FOR "
+		if isRole(g) {
+			option = "ADMIN OPTION FOR "
 		}
-		without := g
-		without.option = false
-		if g.option && slices.Contains(want, without) {
-			lessen = append(lessen, g)
-			give = slices.DeleteFunc(give, func(o grant) bool { return o == without }) // it stays when the option goes
-			continue
-		}
-		take = append(take, g)
-	}
-	all = append(all, render(user, give, func(g grant, privileges, objects string) string {
+		return g.before + "REVOKE " + option + privileges + g.kind + objects + " FROM " + g.to + g.after
+	})...)
+	return append(all, render(user, give, func(g grant, privileges, objects string) string {
 		s := g.before + "GRANT " + privileges + g.kind + objects + " TO " + g.to + g.after
 		switch {
 		case g.attach != "":
@@ -69,19 +64,34 @@ func statements(user string, want, have []grant) (all []string) {
 		}
 		return s
 	})...)
-	all = append(all, render(user, lessen, func(g grant, privileges, objects string) string {
-		option := "GRANT OPTION FOR "
-		if isRole(g) {
-			option = "ADMIN OPTION FOR "
+}
+
+// differences are what is to be given, whose option is to be taken, and what is to
+// be taken, in the reverse order of when.
+func differences(want, have []grant) (give, lessen, take []grant) {
+	for _, g := range have {
+		other := g
+		other.option = !g.option
+		switch {
+		case slices.Contains(want, g):
+		case !slices.Contains(want, other):
+			take = append(take, g)
+		case g.option:
+			lessen = append(lessen, g)
 		}
-		return g.before + "REVOKE " + option + privileges + g.kind + objects + " FROM " + g.to + g.after
-	})...)
-	return append(all, render(user, take, func(g grant, privileges, objects string) string {
-		if g.attach != "" {
-			return "DETACH RLS POLICY " + g.attach + " FROM " + self
+	}
+	for _, g := range want {
+		other := g
+		other.option = true
+		// Taken from a table, a privilege is taken from its columns too.
+		lost := slices.ContainsFunc(take, func(t grant) bool {
+			return t.object == g.object && t.kind == g.kind && strings.HasPrefix(g.privilege, t.privilege+" (")
+		})
+		if lost || !slices.Contains(have, g) && !slices.Contains(have, other) {
+			give = append(give, g)
 		}
-		return g.before + "REVOKE " + privileges + g.kind + objects + " FROM " + g.to + g.after
-	})...)
+	}
+	return give, lessen, take
 }
 
 func isRole(g grant) bool { return g.kind == "" && strings.HasPrefix(g.privilege, "ROLE ") }
@@ -96,10 +106,11 @@ func render(user string, grants []grant, say func(g grant, privileges, objects s
 	var byObject []grant
 	for _, g := range grants {
 		same := func(o grant) bool {
-			return o.kind == g.kind && o.object == g.object && o.before == g.before && o.to == g.to && o.after == g.after && o.option == g.option && o.attach == "" && g.attach == ""
+			return o.kind == g.kind && o.object == g.object && o.before == g.before && o.to == g.to && o.after == g.after && o.option == g.option && o.attach == "" && g.attach == "" &&
+				(g.kind != "" || isRole(o) && isRole(g)) // system privileges have statements of their own
 		}
 		i := slices.IndexFunc(byObject, same)
-		if i < 0 || g.kind == "" && !isRole(g) { // system privileges have statements of their own
+		if i < 0 {
 			byObject = append(byObject, g)
 			continue
 		}
