@@ -20,6 +20,7 @@ import (
 
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/demo"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/plan"
+	"github.com/rekey-aws/rekey/cmd/rekey/internal/detect"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/serve"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/terminal"
 )
@@ -29,6 +30,7 @@ type commands struct {
 	Local   serve.Command    `cmd:"" help:"Serve Secrets Manager on this machine, for the AWS CLI and the SDKs."`
 	Init    plan.InitCommand `cmd:"" help:"Write an example of rekey.yaml, which says what to deploy."`
 	Cost    plan.CostCommand `cmd:"" help:"Check a rekey.yaml, and say what it costs a month."`
+	Audit   detect.Command   `cmd:"" help:"Find in recorded CloudTrail what someone should act on."`
 	Version kong.VersionFlag `help:"Print the version."`
 }
 
@@ -90,6 +92,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int
 		complain(stderr, err.Error())
 		if wrong := (*serve.UsageError)(nil); errors.As(err, &wrong) {
 			return exitUsage
+		}
+		if coded := (interface {
+			error
+			ExitCode() int
+		})(nil); errors.As(err, &coded) {
+			return coded.ExitCode()
 		}
 		return exitFailed
 	}
