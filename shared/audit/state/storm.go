@@ -13,7 +13,7 @@ import (
 // storms are listed: what came after the alert is told when the window is over.
 const storms = "storms"
 
-// storm is a window of equal findings, which began with an alert.
+// storm is a window of equal findings (see Alike), which began with an alert.
 type storm struct {
 	Alert string    `json:"alert"` // the key of the finding that was told
 	Count int       `json:"count"` // that it stood for
@@ -25,13 +25,16 @@ type storm struct {
 	Untold json.RawMessage `json:"untold,omitempty"`
 }
 
+// Alike is the same for equal findings: those of one incident, by the same caller.
+func Alike(f audit.Finding) string { return f.Incident + "|" + f.Actor.Principal }
+
 // Join says what becomes of a finding that stands for f.Count equal ones: it is the alert of
 // its window, with the count that is returned, or one of those that are told when the window
-// is over (0). Equal are findings of one incident. A finding that joins again, because telling
+// is over (0). A finding that joins again, because telling
 // it did not succeed, is the alert again.
 func (b *Book) Join(ctx context.Context, f audit.Finding, window time.Duration) (count int, err error) {
 	last := encode(f)
-	err = edit(ctx, b, Key{storms, short(f.Incident)}, func(s *storm, known bool) (bool, time.Time) {
+	err = edit(ctx, b, Key{storms, short(Alike(f))}, func(s *storm, known bool) (bool, time.Time) {
 		now := b.now()
 		switch {
 		case known && s.Alert == f.Key:
@@ -106,7 +109,7 @@ func (b *Book) remind(ctx context.Context, name string, window time.Duration) (f
 
 // Reminded ends a reminder.
 func (b *Book) Reminded(ctx context.Context, f audit.Finding) error {
-	return edit(ctx, b, Key{storms, short(f.Incident)}, func(s *storm, _ bool) (bool, time.Time) {
+	return edit(ctx, b, Key{storms, short(Alike(f))}, func(s *storm, _ bool) (bool, time.Time) {
 		if s.Untold == nil {
 			return false, time.Time{}
 		}
