@@ -19,8 +19,8 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/demo"
-	"github.com/rekey-aws/rekey/cmd/rekey/internal/plan"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/detect"
+	"github.com/rekey-aws/rekey/cmd/rekey/internal/plan"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/serve"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/terminal"
 )
