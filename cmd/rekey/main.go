@@ -26,12 +26,13 @@ import (
 )
 
 type commands struct {
-	Demo    demo.Command     `cmd:"" help:"Rotate a real database password on this machine, and prove it."`
-	Local   serve.Command    `cmd:"" help:"Serve Secrets Manager on this machine, for the AWS CLI and the SDKs."`
-	Init    plan.InitCommand `cmd:"" help:"Write an example of rekey.yaml, which says what to deploy."`
-	Cost    plan.CostCommand `cmd:"" help:"Check a rekey.yaml, and say what it costs a month."`
-	Audit   detect.Command   `cmd:"" help:"Find in recorded CloudTrail what someone should act on."`
-	Version kong.VersionFlag `help:"Print the version."`
+	Demo    demo.Command      `cmd:"" help:"Rotate a real database password on this machine, and prove it."`
+	Local   serve.Command     `cmd:"" help:"Serve Secrets Manager on this machine, for the AWS CLI and the SDKs."`
+	Init    plan.InitCommand  `cmd:"" help:"Write an example of rekey.yaml, which says what to deploy."`
+	Cost    plan.CostCommand  `cmd:"" help:"Check a rekey.yaml, and say what it costs a month."`
+	Value   plan.ValueCommand `cmd:"" help:"Write the first value of a secret, as rekey.yaml describes it, to a pipe."`
+	Audit   detect.Command    `cmd:"" help:"Find in recorded CloudTrail what someone should act on."`
+	Version kong.VersionFlag  `help:"Print the version."`
 }
 
 // The exit codes.

@@ -47,7 +47,7 @@ func (c *checker) whereabouts(at path, db Database) {
 	case db.Workgroup != "" && db.Engine != Redshift:
 		c.wrong(at.to("workgroup"), "workgroups are of Redshift Serverless, and the engine is "+string(db.Engine), "remove it, or use engine: redshift")
 	case db.Workgroup != "" && db.Host == "":
-		c.wrong(at.to("workgroup"), "a workgroup's host is not filled in by itself", "add host: with its endpoint")
+		c.wrong(at.to("workgroup"), "a workgroup is reached at a host", "add host: with its endpoint")
 	}
 	switch {
 	case strings.Contains(string(db.Host), ".proxy-"):
@@ -56,7 +56,7 @@ func (c *checker) whereabouts(at path, db Database) {
 		c.wrong(at.to("host"), "it is a reader endpoint", "use the writer's, without -ro")
 	}
 	if db.TLSServerName != "" && db.Host == "" {
-		c.wrong(at.to("tlsServerName"), "the endpoint that is filled in has its own name in the certificate", "remove it, or use host")
+		c.wrong(at.to("tlsServerName"), "an endpoint of AWS has its own name in the certificate", "remove it, or use host")
 	}
 }
 

@@ -225,13 +225,4 @@ func (c *checker) tags(at path, tags map[string]string) {
 	}
 }
 
-// apiKey is checked against the provider's file.
-func (c *checker) apiKey(at path, k *APIKey) {
-	c.secretARN(at.to("admin"), k.Admin)
-	c.arn(at.to("adminKey"), k.AdminKey, "kms", "key/", c.Regions.Primary)
-	if k.AdminKey != "" && k.Admin == "" {
-		c.wrong(at.to("adminKey"), "there is no secret that it could encrypt", "remove it, or add admin")
-	}
-}
-
 func (c *checker) generated(path, *Generated) {}

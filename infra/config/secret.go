@@ -47,9 +47,10 @@ type Database struct {
 	Engine Engine `json:"engine"`
 	// Host name or address; the writer's, not a replica's.
 	Host Host `json:"host,omitempty"`
-	// Instance of RDS, by its identifier: host and port are filled in when it is deployed.
+	// Instance of RDS, by its identifier. Its endpoint then stands in the secret's first value:
+	// rekey value --host.
 	Instance Identifier `json:"instance,omitempty"`
-	// Cluster of Aurora or Redshift, by its identifier: host and port are filled in.
+	// Cluster of Aurora or Redshift, by its identifier, likewise.
 	Cluster Identifier `json:"cluster,omitempty"`
 	// Workgroup of Redshift Serverless, beside host.
 	Workgroup Identifier `json:"workgroup,omitempty"`

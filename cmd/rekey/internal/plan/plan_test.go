@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/terminal"
 	"github.com/rekey-aws/rekey/infra/config"
 	"github.com/rekey-aws/rekey/infra/config/cost"
@@ -103,6 +105,64 @@ func TestNumbersAreReadable(t *testing.T) {
 	for n, want := range map[float64]string{0.75: "0.75", 1: "1", 12.6: "13", 999: "999", 1000: "1,000", 13140: "13,140", 1e6: "1,000,000"} {
 		if got := number(n); got != want {
 			t.Errorf("%v is %q, want %q", n, got, want)
+		}
+	}
+}
+
+func TestValueIsWhatTheFileSaysAndThePassword(t *testing.T) {
+	t.Parallel()
+	name := filepath.Join(t.TempDir(), "rekey.yaml")
+	if err := (&InitCommand{File: name, Example: "multi-region-banking"}).Run(terminal.Plain(&bytes.Buffer{})); err != nil {
+		t.Fatal(err)
+	}
+	const secret = `made for this test: "quoted", with \\ and ü`
+	for _, c := range []struct {
+		command ValueCommand
+		want    string
+	}{
+		{
+			ValueCommand{Secret: "payments/production/ledger/app", Host: "ledger.example.com"},
+			`{"adminAuth":"iam","adminUser":"rekey_admin","dbname":"ledger","engine":"aurora-postgresql","host":"ledger.example.com","strategy":"alternating","username":"app"`,
+		},
+		{
+			ValueCommand{Secret: "ledger.settlement", Host: "ledger.example.com"},
+			`{"adminAuth":"iam","adminUser":"rekey_admin","dbname":"ledger","engine":"aurora-postgresql","host":"ledger.example.com","strategy":"alternating","username":"settlement_batch"`,
+		},
+		{
+			ValueCommand{Secret: "databases.switch.users.authoriser"},
+			`{"engine":"mariadb","host":"switch.payments.internal","port":3307,"tlsServerName":"switch-1.payments.internal","username":"authoriser"`,
+		},
+	} {
+		c.command.File, c.command.stdin = name, strings.NewReader(secret+"\r\nmore")
+		var out bytes.Buffer
+		if err := c.command.Run(&out); err != nil {
+			t.Error(err)
+			continue
+		}
+		var got, want map[string]any
+		if err := json.Unmarshal(out.Bytes(), &got); err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal([]byte(c.want+`}`), &want); err != nil {
+			t.Fatal(err)
+		}
+		want["password"] = secret
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", c.command.Secret, diff)
+		}
+	}
+	for _, c := range []struct {
+		command ValueCommand
+		input   string
+		want    string
+	}{
+		{ValueCommand{Secret: "ledger.app"}, secret, "--host"},
+		{ValueCommand{Secret: "ledger.ap", Host: "x"}, secret, "ledger.settlement"},
+		{ValueCommand{Secret: "ledger.app", Host: "x"}, "", "no password was given"},
+	} {
+		c.command.File, c.command.stdin = name, strings.NewReader(c.input)
+		if err := c.command.Run(&bytes.Buffer{}); err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "made for this test") {
+			t.Errorf("%v, want %q", err, c.want)
 		}
 	}
 }

@@ -1,0 +1,89 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/rekey-aws/rekey/shared/apikey/declarative"
+	"github.com/rekey-aws/rekey/shared/apikey/providers"
+)
+
+// vendors are the providers' files. They are the program's own: a defect of one is found by
+// their tests.
+var vendors = sync.OnceValue(func() map[string]declarative.File {
+	files, err := declarative.Files(providers.Files)
+	if err != nil {
+		panic(err)
+	}
+	return files
+})
+
+// apiKey is checked against the provider's file.
+func (c *checker) apiKey(at path, k *APIKey) {
+	c.secretARN(at.to("admin"), k.Admin)
+	c.arn(at.to("adminKey"), k.AdminKey, "kms", "key/", c.Regions.Primary)
+	if k.AdminKey != "" && k.Admin == "" {
+		c.wrong(at.to("adminKey"), "there is no secret that it could encrypt", "remove it, or add admin")
+	}
+	vendor, ok := vendors()[k.Provider]
+	switch {
+	case k.Provider == "":
+	case !ok:
+		c.wrong(at.to("provider"), "there is no such provider", oneOf(k.Provider, slices.Sorted(maps.Keys(vendors()))))
+	default:
+		c.vendor(at, k, vendor)
+	}
+}
+
+func (c *checker) vendor(at path, k *APIKey, vendor declarative.File) {
+	needs := len(vendor.Admin.Fields) > 0 && !vendor.Admin.Self
+	switch takes := len(vendor.Admin.Fields)+len(vendor.Admin.Optional) > 0; {
+	case k.Admin == "" && needs:
+		c.wrong(at, fmt.Sprintf("keys of %s are made with an administrator's credential", k.Provider),
+			"add admin: with the ARN of a secret that has "+strings.Join(vendor.Admin.Fields, ", "))
+	case k.Admin != "" && !takes:
+		c.wrong(at.to("admin"), k.Provider+" knows no administrator", "remove it")
+	}
+	below := at.to("settings")
+	for _, name := range slices.Sorted(maps.Keys(k.Options)) {
+		s, ok := vendor.Settings[name]
+		if !ok {
+			c.wrong(below.to(name), fmt.Sprintf("%s has no such setting", k.Provider), allowedSettings(name, vendor))
+			continue
+		}
+		c.setting(below.to(name), s, k.Options[name])
+	}
+	for _, name := range slices.Sorted(maps.Keys(vendor.Settings)) {
+		s := vendor.Settings[name]
+		// What decides the host is in the administrator's secret, where there is one.
+		given := k.Options[name] != "" || s.Default != nil || s.Optional || s.Host && (k.Admin != "" || needs)
+		if !given && !c.has(below.to(name)) {
+			c.wrong(at, fmt.Sprintf("%s needs the setting %s", k.Provider, name), strings.TrimSpace("add it to settings: "+s.About))
+		}
+	}
+}
+
+func allowedSettings(name string, vendor declarative.File) string {
+	all := slices.Sorted(maps.Keys(vendor.Settings))
+	if len(all) == 0 {
+		return "it has none: remove it"
+	}
+	return oneOf(name, all)
+}
+
+// setting is checked as the function does it.
+func (c *checker) setting(at path, s declarative.Setting, value string) {
+	if len(s.OneOf) > 0 && !slices.Contains(s.OneOf, value) {
+		c.wrong(at, "this value is not allowed", oneOf(value, s.OneOf))
+	}
+	if s.Pattern == "" {
+		return
+	}
+	if form, err := regexp.Compile(`^(?:` + s.Pattern + `)$`); err == nil && !form.MatchString(value) {
+		c.wrong(at, "this value is not allowed", strings.TrimSpace(fmt.Sprintf("it must match %s: %s", s.Pattern, s.About)))
+	}
+}
