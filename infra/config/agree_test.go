@@ -130,7 +130,11 @@ func mutated(t *rapid.T, v any, changes int) any {
 }
 
 var odd = rapid.SampledFrom([]any{
-	"", "x", 7, -1, 2.5, true, []any{}, []any{"a", "a"}, map[string]any{}, map[string]any{"every": "30d"},
+	"", "x", 7, -1, 2.5, true,
+	[]any{},
+	[]any{"a", "a"},
+	map[string]any{},
+	map[string]any{"every": "30d"},
 	"30d", "eu-west-1", "arn:aws:iam::123456789012:role/x",
 })
 

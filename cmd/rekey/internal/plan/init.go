@@ -43,7 +43,7 @@ func (c *InitCommand) write(text []byte) error {
 	if c.Force {
 		return replace(c.File, text)
 	}
-	file, err := os.OpenFile(c.File, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	file, err := os.OpenFile(c.File, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("%s is there already and was not touched: name another file, or use --force", c.File)
 	}
@@ -61,7 +61,7 @@ func replace(name string, text []byte) error {
 		return err
 	}
 	_, err = file.Write(text)
-	err = errors.Join(err, file.Chmod(0o644), file.Close())
+	err = errors.Join(err, file.Close())
 	if err == nil {
 		err = os.Rename(file.Name(), name)
 	}
