@@ -23,8 +23,8 @@ func (c *checker) secret(r Resolved) {
 	c.existing(at, r)
 	c.tags(at.to("tags"), r.own().Tags)
 	c.interval(at, r)
-	if r.Existing == "" && r.Readers.nobody() && r.Writers.nobody() {
-		c.wrong(at, "nobody may read it", "add readers:, here or in defaults")
+	if r.Existing == "" {
+		c.used(at, r)
 	}
 	if r.OnlyFromVPC {
 		c.onlyFromVPC(at, r)
@@ -34,6 +34,16 @@ func (c *checker) secret(r Resolved) {
 		c.apiKey(at, r.APIKey)
 	case r.Generated != nil:
 		c.generated(at, r.Generated)
+	}
+}
+
+// used: a secret that is made has no value, and a policy that lets in who is named.
+func (c *checker) used(at path, r Resolved) {
+	if r.Readers.nobody() {
+		c.wrong(at, "nobody may read it", "add readers:, here or in defaults")
+	}
+	if r.Writers.nobody() && r.Generated == nil {
+		c.wrong(at, "nobody may put its first value", "add writers:, here or in defaults; for a secret that exists: existing:")
 	}
 }
 

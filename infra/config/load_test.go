@@ -19,6 +19,7 @@ network: {vpc: {id: vpc-0a1b2c3d, subnets: [subnet-0a1b2c3d], zones: [eu-central
 defaults:
   schedule: {cron: "0 3 ? * SUN *"}
   readers: {arns: [arn:aws:iam::123456789012:role/shop]}
+  writers: {arns: [arn:aws:iam::123456789012:role/platform]}
 databases:
   orders:
     engine: postgres

@@ -11,7 +11,8 @@ type Settings struct {
 	Replicate *bool `json:"replicate,omitempty"`
 	// Readers may read the value, and nobody else.
 	Readers *Principals `json:"readers,omitempty"`
-	// Writers may put a value beside the rotation function, such as a first password.
+	// Writers may put a value beside the rotation function: the first one, which a secret that
+	// is made does not have. They may read it too.
 	Writers *Principals `json:"writers,omitempty"`
 	// OnlyFromVPC: the value is read through the VPC's endpoint of Secrets Manager only.
 	OnlyFromVPC *bool `json:"onlyFromVpc,omitempty"`
