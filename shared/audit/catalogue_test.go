@@ -1,13 +1,18 @@
 package audit_test
 
 import (
+	"context"
+	"encoding/json"
 	"errors"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
-
-	"context"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/rekey-aws/rekey/local/eventbus"
 	"github.com/rekey-aws/rekey/shared/audit"
@@ -166,5 +171,54 @@ func TestStateLost(t *testing.T) {
 		if n := len(found[id]); n == 0 || n > 6 {
 			t.Errorf("%s: %d findings that were not counted", id, n)
 		}
+	}
+}
+
+// Each detection has its playbook, with what every playbook has.
+func TestPlaybooks(t *testing.T) {
+	t.Parallel()
+	for _, d := range audit.Catalogue() {
+		text, err := os.ReadFile(filepath.Join("..", "..", filepath.FromSlash(d.Playbook())))
+		if err != nil {
+			t.Errorf("%s has no playbook: %v", d.ID, err)
+			continue
+		}
+		page := string(text)
+		for _, part := range []string{
+			"# " + d.Title + "\n", "`" + d.ID + "`, " + d.Severity.String() + ".", "(../detections.md#" + d.ID + ")",
+			"\n## What happened\n", "\n## See it\n", "```sh\naws ", "\n## What to do\n\n1. ", "\n## When it is a false alarm\n", "\n## When it is over\n",
+		} {
+			if !strings.Contains(page, part) {
+				t.Errorf("%s: %q is missing", d.Playbook(), part)
+			}
+		}
+		if lines := strings.Count(page, "\n"); lines > 80 {
+			t.Errorf("%s has %d lines: one page is enough", d.Playbook(), lines)
+		}
+	}
+}
+
+// The configuration that the page shows is one.
+func TestConfigOfThePage(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "detections.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(page), "```json\n")
+	example, _, _ := strings.Cut(rest, "```")
+	c, err := audit.ParseConfig([]byte(example))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(audit.DefaultThresholds, c.Thresholds); diff != "" {
+		t.Errorf("the thresholds are not the defaults (-default +shown):\n%s", diff)
+	}
+	text, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := audit.ParseConfig(text); err != nil || cmp.Diff(c, again) != "" {
+		t.Errorf("written and read again: %v\n%s", err, cmp.Diff(c, again))
 	}
 }

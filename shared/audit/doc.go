@@ -12,3 +12,5 @@
 //
 // The package does not speak to AWS, and does not log.
 package audit
+
+//go:generate go run ./generate
