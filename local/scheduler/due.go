@@ -84,9 +84,6 @@ func (s *Server) Tick(ctx context.Context) error {
 		return err
 	}
 	for _, f := range flights {
-		if ctx.Err() != nil {
-			return nil
-		}
 		s.fly(ctx, f)
 	}
 	return nil

@@ -26,6 +26,8 @@ type Command struct {
 	Env      []string `help:"Set a variable of one function's environment, or of every function's. Repeatable." sep:"none" placeholder:"[FUNCTION:]KEY=VALUE"`
 	Database string   `help:"Start a throw-away database too, with a user and its secret: auto, postgres, mysql, mariadb or embedded." enum:",auto,postgres,mysql,mariadb,embedded" default:"" placeholder:"ENGINE"`
 
+	RetireAfter time.Duration `help:"Have functions end old credentials so long after a rotation, by a schedule: 24h on AWS; not at all if not given." placeholder:"D"`
+
 	Events      bool     `help:"Print the event that AWS makes of each call and each rotation too; with -q, little else."`
 	Rule        []string `help:"Hand events to a function: a JSON file with Name, EventPattern and Targets. Repeatable." sep:"none" type:"path" placeholder:"FILE"`
 	DeadLetters string   `help:"Keep the events that a function of a --rule did not take here; under --state, or in a temporary folder if not given." type:"path" placeholder:"DIR"`
@@ -154,6 +156,7 @@ func (s *service) options(functions []onemachine.Function) (o onemachine.Options
 	if c.FunctionLogs {
 		o.Logs = os.Stderr
 	}
+	o.Services = onemachine.Services{"scheduler": s.scheduler()}
 	o.Events, err = s.events(functions)
 	return o, err
 }

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/checkout"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/onemachine"
@@ -56,6 +57,9 @@ func (c *Command) Validate() error {
 	}
 	if c.DeadLetters != "" && len(c.Rule) == 0 {
 		return usage("--dead-letters: without a rule nothing is delivered: give --rule too")
+	}
+	if c.RetireAfter != 0 && c.RetireAfter < time.Second {
+		return usage("--retire-after: %s is too short: give a second or more", c.RetireAfter)
 	}
 	if _, err := c.rules(); err != nil {
 		return err
@@ -110,7 +114,7 @@ func (s *service) functions(ctx context.Context) ([]onemachine.Function, error) 
 	functions := make([]onemachine.Function, len(asked))
 	for i, f := range asked {
 		name, file, built := strings.Cut(f, "=")
-		functions[i] = onemachine.Function{Name: name, Binary: file, Env: map[string]string{}}
+		functions[i] = onemachine.Function{Name: name, Binary: file, Env: s.command.retiring()}
 		if built {
 			continue
 		}
