@@ -10,10 +10,12 @@ import (
 )
 
 // Events asks for the records that CloudTrail writes, on a bus with rules. Its functions run
-// inside the calls that are recorded, and must not call the machine back.
+// after the calls that are recorded, and may call the machine back, as long as the queue has
+// room for the records of that.
 type Events struct {
 	Rules       []eventbus.Rule // whose targets are functions of the machine
 	DeadLetters string          // a folder; see eventbus.Options
+	Queue       int             // of each target; see eventbus.Options
 
 	OnEvent      func(eventbus.Event)
 	OnDeadLetter func(eventbus.DeadLetter)
@@ -31,7 +33,7 @@ func (m *Machine) record(e *Events, service *secretsmanager.Options) error {
 	}
 	var err error
 	m.bus, err = eventbus.New(eventbus.Options{
-		Invoker: m.Functions, DeadLetters: e.DeadLetters, OnEvent: e.OnEvent, OnDeadLetter: e.OnDeadLetter,
+		Invoker: m.Functions, DeadLetters: e.DeadLetters, Queue: e.Queue, OnEvent: e.OnEvent, OnDeadLetter: e.OnDeadLetter,
 	})
 	if err != nil {
 		return err

@@ -43,6 +43,8 @@ type Options struct {
 
 	OnInvoke func(lambda.Report)
 	Logs     io.Writer // of the functions; discarded if nil
+	// LogsOf, unless it is nil, is where the lines of each function go as well, by its name.
+	LogsOf func(function string) io.Writer
 }
 
 // Machine is AWS on one machine. Close it.
@@ -113,7 +115,7 @@ func (m *Machine) deploy(o Options) error {
 		maps.Copy(env, f.Env)
 		function, err := lambda.New(lambda.Config{
 			Name: f.Name, Binary: f.Binary, Env: env, Region: m.Region, Timeout: functionTimeout,
-			Credentials: m.credentials.of(f.Name), Logs: o.Logs, OnInvoke: o.OnInvoke,
+			Credentials: m.credentials.of(f.Name), Logs: o.logsOf(f.Name), OnInvoke: o.OnInvoke,
 		})
 		if err != nil {
 			return err
@@ -123,6 +125,16 @@ func (m *Machine) deploy(o Options) error {
 		}
 	}
 	return nil
+}
+
+func (o *Options) logsOf(function string) io.Writer {
+	switch {
+	case o.LogsOf == nil:
+		return o.Logs
+	case o.Logs == nil:
+		return o.LogsOf(function)
+	}
+	return io.MultiWriter(o.Logs, o.LogsOf(function))
 }
 
 // Client is a Secrets Manager client of the AWS SDK for this machine, for the named caller.

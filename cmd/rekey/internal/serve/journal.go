@@ -63,6 +63,7 @@ type line struct {
 	Database  string   `json:"database,omitempty"`
 	CAFile    string   `json:"ca_file,omitempty"`
 
+	Alerts      string `json:"alerts,omitempty"`       // where they are sent
 	DeadLetters string `json:"dead_letters,omitempty"` // the folder
 	File        string `json:"file,omitempty"`
 	Function    string `json:"function,omitempty"`

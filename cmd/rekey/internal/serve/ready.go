@@ -17,7 +17,7 @@ func (j *journal) ready(s *service) {
 	if d := s.database; d != nil {
 		l.Database, l.CAFile, l.Secret = fmt.Sprintf("%s on %s", d.Title(), d.Addr()), d.CAFile(), sampleSecret
 	}
-	l.DeadLetters = s.lettersFolder
+	l.DeadLetters, l.Alerts = s.lettersFolder, s.command.Alerts
 	if j.json {
 		j.print(l, "")
 		return
@@ -44,6 +44,9 @@ func (s *service) guide(l line) []string {
 		secrets = "in " + s.command.State + ", encrypted"
 	}
 	text = append(text, "  secrets   "+secrets)
+	if l.Alerts != "" {
+		text = append(text, "  alerts    to "+l.Alerts+", signed with the key in the secret "+alertsSecret)
+	}
 	if s.lettersFolder != "" {
 		text = append(text, "  letters   "+s.lettersFolder+", of events that were not delivered")
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/onemachine"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/sample"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/terminal"
+	"github.com/rekey-aws/rekey/local/dynamodb"
 )
 
 // Command is the command line of rekey local.
@@ -30,6 +31,7 @@ type Command struct {
 
 	Events      bool     `help:"Print the event that AWS makes of each call and each rotation too; with -q, little else."`
 	Rule        []string `help:"Hand events to a function: a JSON file with Name, EventPattern and Targets. Repeatable." sep:"none" type:"path" placeholder:"FILE"`
+	Alerts      string   `help:"Send what the detections find in these events to a webhook, such as http://127.0.0.1:8080/." placeholder:"URL"`
 	DeadLetters string   `help:"Keep the events that a function of a --rule did not take here; under --state, or in a temporary folder if not given." type:"path" placeholder:"DIR"`
 
 	Fault            []string      `help:"Make calls fail or wait: GetSecretValue:throttle=5%, PutSecretValue:lose=#2, quotas. Repeatable." sep:"none" placeholder:"SPEC"`
@@ -82,6 +84,7 @@ type service struct {
 	lettersFolder  string // of dead letters
 	lettersAreTemp bool   // it is removed if it stays empty
 	database       *sample.Database
+	table          *dynamodb.Database // of the alerter
 	machine        *onemachine.Machine
 }
 
@@ -133,6 +136,9 @@ func (s *service) launch(ctx context.Context, listener net.Listener, functions [
 	if s.machine, err = onemachine.Start(o); err != nil { //nolint:contextcheck // calls are recorded whoever has gone away
 		return err
 	}
+	if err := s.storeAlerts(ctx); err != nil {
+		return err
+	}
 	if s.database == nil {
 		return nil
 	}
@@ -157,6 +163,9 @@ func (s *service) options(functions []onemachine.Function) (o onemachine.Options
 		o.Logs = os.Stderr
 	}
 	o.Services = onemachine.Services{"scheduler": s.scheduler()}
+	if err := s.equip(functions, &o); err != nil {
+		return o, err
+	}
 	o.Events, err = s.events(functions)
 	return o, err
 }
@@ -166,6 +175,9 @@ func (s *service) serve(ctx context.Context) error {
 	schedules, stop := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan error, 1)
 	go func() { ended <- s.machine.Manager.Run(schedules) }()
+	if s.command.Alerts != "" {
+		go s.schedule(schedules)
+	}
 	var failed error
 	select {
 	case <-ctx.Done():
@@ -190,6 +202,9 @@ func (s *service) close() error {
 	var failed error
 	if s.machine != nil {
 		failed = s.machine.Close()
+	}
+	if s.table != nil {
+		failed = errors.Join(failed, s.table.Close())
 	}
 	if s.lettersAreTemp {
 		_ = os.Remove(s.lettersFolder) // unless there are letters in it

@@ -55,8 +55,11 @@ func (c *Command) Validate() error {
 			return usage("--env: %s is set by --database: leave one of them out", v.key)
 		}
 	}
-	if c.DeadLetters != "" && len(c.Rule) == 0 {
-		return usage("--dead-letters: without a rule nothing is delivered: give --rule too")
+	if c.DeadLetters != "" && len(c.Rule) == 0 && c.Alerts == "" {
+		return usage("--dead-letters: without a rule nothing is delivered: give --rule or --alerts too")
+	}
+	if err := c.checkAlerts(); err != nil {
+		return err
 	}
 	if c.RetireAfter != 0 && c.RetireAfter < time.Second {
 		return usage("--retire-after: %s is too short: give a second or more", c.RetireAfter)

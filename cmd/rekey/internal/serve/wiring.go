@@ -12,7 +12,7 @@ import (
 // events are nil if nobody asked for them.
 func (s *service) events(functions []onemachine.Function) (*onemachine.Events, error) {
 	c := s.command
-	if !c.Events && len(c.Rule) == 0 {
+	if !c.Events && len(c.Rule) == 0 && c.Alerts == "" {
 		return nil, nil
 	}
 	rules, err := c.rules()
@@ -26,7 +26,10 @@ func (s *service) events(functions []onemachine.Function) (*onemachine.Events, e
 			}
 		}
 	}
-	e := &onemachine.Events{Rules: rules, OnDeadLetter: s.journal.deadLetter, OnError: s.journal.lost}
+	if c.Alerts != "" {
+		rules = append(rules, catalogueRules()...)
+	}
+	e := &onemachine.Events{Rules: rules, Queue: alertsQueue, OnDeadLetter: s.journal.deadLetter, OnError: s.journal.lost}
 	if c.Events {
 		e.OnEvent = s.journal.event
 	}
