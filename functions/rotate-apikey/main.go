@@ -1,0 +1,72 @@
+// Command rotate-apikey is the Lambda function that rotates keys and tokens of
+// vendors. Secrets Manager invokes it once for each of the four steps, and
+// EventBridge Scheduler once more when the grace period of the old key is over.
+//
+// Its environment: see docs/engines/apikey.md, "Settings of the function".
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"os"
+	"strings"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	"github.com/rekey-aws/rekey/shared/apikey"
+	"github.com/rekey-aws/rekey/shared/apikey/declarative"
+	"github.com/rekey-aws/rekey/shared/apikey/outbound"
+	"github.com/rekey-aws/rekey/shared/apikey/providers"
+	"github.com/rekey-aws/rekey/shared/retirement"
+	"github.com/rekey-aws/rekey/shared/rotation"
+	"github.com/rekey-aws/rekey/shared/secretstore"
+)
+
+func main() {
+	client, badClient := secretstore.Client(os.LookupEnv)
+	planner, retireAfter, badPlanner := retirement.FromEnvironment(os.LookupEnv, functionARN)
+	idleFor, badIdle := apikey.IdleFrom(os.LookupEnv)
+	vendors := declarative.Config{Client: outbound.New(outbound.Options{
+		PrivateHosts: strings.FieldsFunc(os.Getenv("ALLOW_PRIVATE_HOSTS"), func(c rune) bool { return c == ',' || c == ' ' }),
+		Proxy:        http.ProxyFromEnvironment,
+	})}
+	folders := []fs.FS{providers.Files}
+	if own := os.Getenv("PROVIDERS_DIR"); own != "" {
+		folders = []fs.FS{os.DirFS(own), providers.Files}
+	}
+	machine := &rotation.Machine{
+		Store: secretstore.New(client),
+		Engine: &apikey.Engine{
+			Providers: declarative.NewDirectory(vendors, folders...),
+			Grace:     retireAfter,
+			IdleFor:   idleFor,
+		},
+		Planner:       planner,
+		RetireAfter:   retireAfter,
+		RetireFirst:   true,
+		Log:           slog.New(slog.NewJSONHandler(os.Stdout, nil)),
+		Function:      lambdacontext.FunctionName,
+		RequestID:     requestID,
+		Misconfigured: errors.Join(cmp.Or(badClient, badPlanner), badIdle), // the clients read the same settings
+	}
+	lambda.Start(machine.Handle)
+}
+
+func requestID(ctx context.Context) string {
+	if lc, ok := lambdacontext.FromContext(ctx); ok {
+		return lc.AwsRequestID
+	}
+	return ""
+}
+
+func functionARN(ctx context.Context) string {
+	if lc, ok := lambdacontext.FromContext(ctx); ok {
+		return lc.InvokedFunctionArn
+	}
+	return ""
+}
