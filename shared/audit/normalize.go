@@ -9,8 +9,8 @@ import (
 	"github.com/rekey-aws/rekey/shared/audit/internal/jsonscan"
 )
 
-// ErrMalformed: the payload is not JSON, or no event of a form that is known. Retrying does not
-// help; it belongs to the dead letters.
+// ErrMalformed says that a payload is not JSON, or no event of a form that is known. Retrying
+// does not help; it belongs to the dead letters.
 var ErrMalformed = errors.New("not an event")
 
 // Normalize reads one event: what EventBridge delivers, or a CloudTrail record without that
@@ -63,7 +63,6 @@ type form struct {
 	envelope       bool // EventBridge's
 	detailType     []byte
 	eventType      []byte
-	category       []byte
 	digest         bool // of a trail: https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-log-file-validation-digest-file-structure.html
 	eventTime      time.Time
 	id             []byte
@@ -151,9 +150,6 @@ func (n *Normalizer) members(e *Event, depth int) {
 			f.message = s.Text()
 		case "readOnly":
 			e.ReadOnly = s.Bool()
-		case "digestS3Bucket":
-			f.digest = true
-			s.Skip()
 		case "CloudTrailEvent":
 			n.quoted(e, s.Text(), depth)
 		default:
@@ -196,6 +192,9 @@ func (n *Normalizer) further(e *Event) {
 		if s.Object() {
 			n.request(e)
 		}
+	case "digestS3Bucket":
+		f.digest = true
+		s.Skip()
 	case "responseElements":
 		n.secretIn(inResponse, "arn", "aRN", "ARN")
 	case "additionalEventData":

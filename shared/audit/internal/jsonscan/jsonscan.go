@@ -23,10 +23,10 @@ import (
 	"errors"
 )
 
-// ErrShort: the text ends before its value does.
+// ErrShort says that the text ends before its value does.
 var ErrShort = errors.New("the JSON text ends too early")
 
-// ErrSyntax: the text is not JSON.
+// ErrSyntax says that the text is not JSON.
 var ErrSyntax = errors.New("the text is not JSON")
 
 // Scanner is a place in a text. After an error it yields nothing more. What it returns is part
