@@ -16,10 +16,11 @@ gotestsum := $(CURDIR)/bin/gotestsum-$(gotestsum_version)
 # that compile, so that each dependency is compiled once.
 deployed := CGO_ENABLED=0 GOFLAGS='$(GOFLAGS) -trimpath'
 
-# What must compile. The embedded database server takes long, and the tests build
-# it for this machine: there, one of each other system will do.
+# What must compile. The CDK and the embedded database server take long, and the
+# tests compile both for this machine: there, one of each other system will do.
 platforms := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
-embedded_platforms := darwin/arm64 windows/amd64
+slow_platforms := darwin/arm64 windows/amd64
+without_cdk = $$(go list ./... | grep -v /infra)
 
 .PHONY: help
 help: ## Say what there is
@@ -55,12 +56,13 @@ cross: ## Compile and vet everything, tests too, for Linux, macOS and Windows
 	@for platform in $(platforms); do \
 		echo "vet and build for $$platform"; \
 		export $(deployed) GOOS=$${platform%/*} GOARCH=$${platform#*/}; \
-		go vet ./...; \
-		go build ./...; \
+		go vet $(without_cdk); \
+		go build $(without_cdk); \
 	done
-	@for platform in $(embedded_platforms); do \
-		echo "vet and build local/embeddeddb for $$platform"; \
+	@for platform in $(slow_platforms); do \
+		echo "vet and build infra and local/embeddeddb for $$platform"; \
 		export $(deployed) GOOS=$${platform%/*} GOARCH=$${platform#*/}; \
+		go vet ./infra/...; \
 		go -C local/embeddeddb vet ./...; \
 		go -C local/embeddeddb build -o /dev/null .; \
 	done

@@ -1,0 +1,30 @@
+package dbsecret_test
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/lib/pq"
+
+	"github.com/rekey-aws/rekey/client"
+	"github.com/rekey-aws/rekey/client/dbsecret"
+)
+
+func ExampleOpen() {
+	var api *secretsmanager.Client // secretsmanager.NewFromConfig(cfg)
+
+	cache := client.New(client.FromAPI(api), client.Options{})
+	defer cache.Close()
+	db := dbsecret.Open(cache, "prod/orders/app", &pq.Driver{}, dbsecret.Options{
+		Params: map[string]string{"sslrootcert": "global-bundle.pem"},
+	})
+	defer func() { _ = db.Close() }()
+
+	show := func(ctx context.Context) error { // the pool is used like any other
+		var user string
+		return db.QueryRowContext(ctx, "SELECT current_user").Scan(&user)
+	}
+	fmt.Println(show != nil)
+	// Output: true
+}
