@@ -23,7 +23,7 @@ type Destination struct {
 	PagerDuty *Sealed `json:"pagerDuty,omitempty"`
 	// Webhook of your own, signed; address and signing key are in the secret.
 	Webhook *Sealed `json:"webhook,omitempty"`
-	// SecurityHub of the account.
+	// AWS Security Hub of the account.
 	SecurityHub *SecurityHub `json:"securityHub,omitempty"`
 	// Firehose delivers findings as OCSF.
 	Firehose *Firehose `json:"firehose,omitempty"`

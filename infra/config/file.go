@@ -16,7 +16,7 @@ type File struct {
 	Regions Regions `json:"regions"`
 	// Network that the functions run in. Needed for databases.
 	Network *Network `json:"network,omitempty"`
-	// Encryption of everything that is stored.
+	// Encryption of the secrets.
 	Encryption Encryption `json:"encryption,omitzero"`
 	// Passwords that are made for database users.
 	Passwords Passwords `json:"passwords,omitzero"`
@@ -95,7 +95,7 @@ type ExistingVPC struct {
 
 // NewVPC is a VPC that the deployment makes.
 type NewVPC struct {
-	// CIDR block, /16 to /28.
+	// CIDR block, /16 to /26.
 	CIDR CIDR `json:"cidr"`
 	// Zones: availability zones to have a subnet in, two or three. Endpoints cost per zone.
 	Zones []Zone `json:"zones"`
@@ -110,7 +110,8 @@ const (
 	EndpointsExisting Endpoints = "existing"
 )
 
-// Encryption is the customer-managed key of secrets, logs, queues and tables.
+// Encryption is the customer-managed key of the secrets. Logs, queues, tables and the trail
+// have another one, which is always made.
 type Encryption struct {
 	// Key that exists, by its ARN in the primary Region; a multi-Region one, if there are
 	// replicas without a key of their own. Without it, a key is made.
@@ -132,13 +133,13 @@ type Passwords struct {
 
 // Functions is how the Lambda functions run.
 type Functions struct {
-	// RotateRDS is for PostgreSQL, MySQL, MariaDB and Aurora.
+	// For PostgreSQL, MySQL, MariaDB and Aurora.
 	RotateRDS RotationFunction `json:"rotate-rds,omitzero"`
-	// RotateRedshift is for Amazon Redshift.
+	// For Amazon Redshift.
 	RotateRedshift RotationFunction `json:"rotate-redshift,omitzero"`
-	// RotateAPIKey is for keys of vendors and generated secrets.
+	// For keys of vendors and generated secrets.
 	RotateAPIKey RotationFunction `json:"rotate-apikey,omitzero"`
-	// AuditForwarder turns events into alerts.
+	// Turns events into alerts.
 	AuditForwarder Function `json:"audit-forwarder,omitzero"`
 	// Days that the functions' logs are kept: one of CloudWatch Logs' values.
 	LogRetention int `json:"logRetention,omitempty" jsonschema:"enum=1,enum=3,enum=5,enum=7,enum=14,enum=30,enum=60,enum=90,enum=120,enum=150,enum=180,enum=365,enum=400,enum=545,enum=731,enum=1096,enum=1827,enum=2192,enum=2557,enum=2922,enum=3288,enum=3653"`

@@ -25,7 +25,7 @@ func main() {
 }
 
 func generate(schemaFile, page string) error {
-	schema, err := reflected()
+	schema, secret, err := reflected()
 	if err != nil {
 		return err
 	}
@@ -39,14 +39,15 @@ func generate(schemaFile, page string) error {
 	if err := os.WriteFile(schemaFile, text.Bytes(), 0o600); err != nil {
 		return err
 	}
-	return os.WriteFile(page, []byte(reference(schema)), 0o600)
+	return os.WriteFile(page, []byte(reference(schema, secret)), 0o600)
 }
 
-// reflected is the schema of the types, with what their comments and defaults say.
-func reflected() (*jsonschema.Schema, error) {
+// reflected is the schema of the types, with what their comments and defaults say; and that
+// of what every kind of secret has, which the types embed.
+func reflected() (file, secret *jsonschema.Schema, err error) {
 	r := &jsonschema.Reflector{ExpandedStruct: true, Anonymous: true, Mapper: text}
 	if err := r.AddGoComments(module, ".", jsonschema.WithFullComment()); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for name, comment := range r.CommentMap {
 		r.CommentMap[name] = forReaders(name, comment)
@@ -66,14 +67,14 @@ func reflected() (*jsonschema.Schema, error) {
 	}
 	values, err := json.Marshal(config.Default())
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var defaults map[string]any
 	if err := json.Unmarshal(values, &defaults); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	setDefaults(s, s, defaults)
-	return s, nil
+	return s, r.Reflect(&config.Secret{}), nil
 }
 
 // setDefaults writes values where the schema describes them: at a property of its own, or,
