@@ -54,6 +54,23 @@ var trailDetections = []*Detection{
 		match: byOthers((*Detector).isWatchedTrail),
 	},
 	{
+		ID: "alerts-silenced", Title: "Alerts silenced", Severity: Critical,
+		Needs: []Need{
+			calls(EventBridge, "DisableRule", "DeleteRule", "RemoveTargets"),
+			calls(Lambda, "DeleteFunction20150331", "PutFunctionConcurrency20171031"),
+		},
+		When:     "Someone other than a deployer disables or deletes a rule that brings events to the audit forwarder, takes its target away, or deletes or throttles the forwarder.",
+		Why:      "Nothing of this catalogue is told to anybody from then on. This may be the last alert.",
+		Do:       "Deploy the rules and the forwarder again; take what happened meanwhile for an intrusion until it is explained.",
+		Controls: watching, Techniques: []string{impairLogs},
+		match: byOthers(func(d *Detector, e *Event) bool {
+			if e.Source == Lambda {
+				return d.alerting.matchAny(e.Request.Function, functionName(e.Request.Function))
+			}
+			return d.alerting.match(e.Request.Rule)
+		}),
+	},
+	{
 		ID: "rotation-code-changed", Title: "Code or settings of a rotation function changed", Severity: High,
 		Needs: []Need{calls(Lambda,
 			"UpdateFunctionCode20150331v2", "UpdateFunctionConfiguration20150331v2", "UpdateAlias20150331", "DeleteFunction20150331",

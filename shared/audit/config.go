@@ -43,6 +43,9 @@ type Config struct {
 	Keys []string `json:"keys,omitempty"`
 	// Trails are those that must go on. Empty: every trail.
 	Trails []string `json:"trails,omitempty"`
+	// Alerting are the rules of EventBridge and the functions that alerts depend on, by name.
+	// Empty: those whose name begins with rekey- or audit-forwarder.
+	Alerting []string `json:"alerting,omitempty"`
 
 	Thresholds Thresholds `json:"thresholds,omitzero"`
 }
@@ -123,7 +126,7 @@ func (c *Config) Validate() error {
 	}
 	for name, list := range map[string][]string{
 		"rotationRoles": c.RotationRoles, "rotationFunctions": c.RotationFunctions, "deployers": c.Deployers,
-		"vpcEndpoints": c.VPCEndpoints, "decoys": c.Decoys, "keys": c.Keys, "trails": c.Trails, "regions": c.Regions,
+		"vpcEndpoints": c.VPCEndpoints, "decoys": c.Decoys, "keys": c.Keys, "trails": c.Trails, "alerting": c.Alerting, "regions": c.Regions,
 	} {
 		for i, p := range list {
 			if why := badPattern(p); why != "" {

@@ -15,7 +15,7 @@ type Detector struct {
 	isDecoy    func(Secret) bool
 	thresholds Thresholds
 
-	rotationRoles, functions, deployers, endpoints, decoys, keys, trails patterns
+	rotationRoles, functions, deployers, endpoints, decoys, keys, trails, alerting patterns
 
 	regions map[string]bool
 	readers []reader
@@ -47,11 +47,14 @@ func NewDetector(c Config, state State, options ...Option) (*Detector, error) {
 	if len(c.RotationFunctions) == 0 {
 		c.RotationFunctions = []string{"rotate-*", "arn:*:lambda:*:function:rotate-*"}
 	}
+	if len(c.Alerting) == 0 {
+		c.Alerting = []string{"rekey-*", "audit-forwarder*"}
+	}
 	d := &Detector{
 		byName: map[string][]*Detection{}, state: state, thresholds: c.Thresholds.withDefaults(),
 		rotationRoles: compilePatterns(c.RotationRoles), functions: compilePatterns(c.RotationFunctions),
 		deployers: compilePatterns(c.Deployers), endpoints: compilePatterns(c.VPCEndpoints),
-		decoys: compilePatterns(c.Decoys), keys: compilePatterns(c.Keys), trails: compilePatterns(c.Trails),
+		decoys: compilePatterns(c.Decoys), keys: compilePatterns(c.Keys), trails: compilePatterns(c.Trails), alerting: compilePatterns(c.Alerting),
 		regions: map[string]bool{},
 	}
 	for _, r := range c.Regions {

@@ -19,6 +19,7 @@ const (
 	KMS            = "kms.amazonaws.com"
 	CloudTrail     = "cloudtrail.amazonaws.com"
 	Lambda         = "lambda.amazonaws.com"
+	EventBridge    = "events.amazonaws.com"
 )
 
 // Event is a record reduced to what detections and people need. Only fields named here are
@@ -60,6 +61,7 @@ type Request struct {
 	Key          string   `json:"key,omitempty"`          // the KMS key
 	Regions      []string `json:"regions,omitempty"`      // of replicas, added or removed
 	Trail        string   `json:"trail,omitempty"`        // the trail or event data store
+	Rule         string   `json:"rule,omitempty"`         // of EventBridge
 	RecoveryDays int      `json:"recoveryDays,omitempty"` // of DeleteSecret
 	ForceDelete  bool     `json:"forceDelete,omitempty"`  // DeleteSecret without recovery
 	PublicPolicy bool     `json:"publicPolicy,omitempty"` // the policy put lets anyone in

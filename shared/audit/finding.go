@@ -82,7 +82,7 @@ func (f *Finding) Sentence() string {
 
 // subject is what an event without a secret is about.
 func (r *Request) subject() string {
-	for _, s := range []string{r.Key, r.Trail, r.Function} {
+	for _, s := range []string{r.Key, r.Trail, r.Rule, r.Function} {
 		if s != "" {
 			return s
 		}

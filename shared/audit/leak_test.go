@@ -21,7 +21,7 @@ var copied = []string{
 	"vpcEndpointId", "vpcEndpointAccountId", "recipientAccountId", "secretId", "SecretId", "arn", "ARN", "name", "userName", "type",
 	"versionId", "versionStage", "versionStages", "moveToVersionId", "kmsKeyId", "keyId", "rotationLambdaARN", "functionName",
 	"removeReplicaRegions", "region", "trailName", "eventDataStore", "sourceIdentity", "identityProvider", "federatedProvider", "invokedBy",
-	"principalId", "userId", "id", "labelUpdated", "accountId", "aRN", "secretARN", "trailARN", "account", "resources",
+	"principalId", "userId", "id", "labelUpdated", "accountId", "aRN", "secretARN", "trailARN", "account", "resources", "rule",
 }
 
 // planted puts the canary into every text of a JSON value but those under names that are

@@ -52,6 +52,8 @@ func (n *Normalizer) fill(e *Event) error {
 		e.Request.PublicPolicy = f.policy != nil && e.Name == "PutResourcePolicy" && isPublic(f.policy)
 	case CloudTrail:
 		e.Request.Trail = late.name
+	case EventBridge:
+		e.Request.Rule = late.name
 	}
 	return nil
 }

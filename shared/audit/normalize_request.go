@@ -35,7 +35,7 @@ func (n *Normalizer) request(e *Event) {
 			f.policy = s.Text()
 		case "filters":
 			n.filters()
-		case "name", "trailName", "eventDataStore", "trailARN":
+		case "name", "trailName", "eventDataStore", "trailARN", "rule": // rule: of RemoveTargets
 			f.name = s.Text()
 		default:
 			s.Skip()

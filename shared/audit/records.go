@@ -189,7 +189,7 @@ func (st *stream) one() error {
 // isWatched says whether detections look at a service.
 func isWatched(source string) bool {
 	switch source {
-	case SecretsManager, KMS, CloudTrail, Lambda:
+	case SecretsManager, KMS, CloudTrail, Lambda, EventBridge:
 		return true
 	}
 	return false

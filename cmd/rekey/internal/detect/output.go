@@ -81,7 +81,7 @@ func subject(f *audit.Finding) string {
 	case f.Secret.Name != "":
 		return f.Secret.Name
 	}
-	for _, s := range []string{r.Key, r.Trail, r.Function} {
+	for _, s := range []string{r.Key, r.Trail, r.Rule, r.Function} {
 		if s != "" {
 			return s
 		}
