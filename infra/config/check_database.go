@@ -55,8 +55,22 @@ func (c *checker) whereabouts(at path, db Database) {
 	case strings.Contains(string(db.Host), ".cluster-ro-"):
 		c.wrong(at.to("host"), "it is a reader endpoint", "use the writer's, without -ro")
 	}
+	c.access(at, db)
 	if db.TLSServerName != "" && db.Host == "" {
 		c.wrong(at.to("tlsServerName"), "an endpoint of AWS has its own name in the certificate", "remove it, or use host")
+	}
+}
+
+// access: only Redshift has two ways in.
+func (c *checker) access(at path, db Database) {
+	switch below := at.to("access"); {
+	case db.Access == "" || db.Access == Wire:
+	case db.Engine != Redshift:
+		c.wrong(below, string(db.Engine)+" has no Data API here", "remove it")
+	case db.Admin == nil:
+		c.wrong(below, "through the Data API a new password is proved with an administrator's help", "add admin:, or use wire")
+	case db.Cluster == "" && db.Workgroup == "":
+		c.wrong(below, "the Data API is asked about a cluster or a workgroup", "name cluster:, or workgroup: beside host:")
 	}
 }
 
@@ -67,6 +81,7 @@ func (c *checker) reach(at path, db Database) {
 	}
 	known := len(db.SecurityGroups) > 0 || len(db.CIDRs) > 0
 	switch {
+	case db.Access == DataAPI:
 	case c.Network.OutsideVPC && known:
 		c.wrong(at, "security groups and CIDR blocks mean nothing outside a VPC", "remove them, or put the functions into a VPC")
 	case !c.Network.OutsideVPC && !known:
@@ -90,8 +105,11 @@ func (c *checker) admin(at path, db Database) {
 		if a.ResourceID != "" {
 			c.wrong(at.to("resourceId"), "it belongs to iamUser", "remove it")
 		}
+	case db.Engine == Redshift && a.ResourceID != "":
+		c.wrong(at.to("resourceId"), "Redshift has none", "remove it")
+	case db.Engine == Redshift && db.Cluster == "" && db.Workgroup == "":
+		c.wrong(at, "temporary credentials are for a cluster or a workgroup", "name cluster:, or workgroup: beside host:")
 	case db.Engine == Redshift:
-		c.wrong(at.to("iamUser"), "this is for RDS and Aurora", "use secret")
 	case a.ResourceID == "":
 		c.wrong(at, "iamUser needs the resource's id for its permission", "add resourceId: db-… or cluster-…, from aws rds describe-db-instances or describe-db-clusters")
 	case a.Key != "":
@@ -130,7 +148,7 @@ func (c *checker) user(at path, key Name, db Database, turns map[string]Name) {
 		}
 		turns[n] = key
 	}
-	if db.Admin != nil && db.Admin.IAMUser != "" && db.Admin.IAMUser == name {
+	if db.Admin != nil && slices.Contains(names, db.Admin.IAMUser) {
 		c.wrong(at, "it is the administrator, who has no password", "name another user")
 	}
 	c.strategy(at.to("strategy"), u.Strategy, db)
@@ -148,6 +166,8 @@ func (c *checker) strategy(at path, s Strategy, db Database) {
 	switch {
 	case s == Dual && db.Engine != "" && !db.Engine.twoPasswords():
 		c.wrong(at, fmt.Sprintf("a user of %s has one password", db.Engine), "use alternating with an admin, or single")
+	case s == Dual && db.Admin != nil:
+		c.wrong(at, "with an administrator users take turns, and need no second password", "use alternating, or take the admin out")
 	case s == Alternating && db.Admin == nil:
 		c.wrong(at, "alternating users need an administrator", "add admin: to the database, or use another strategy")
 	}

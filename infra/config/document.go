@@ -32,6 +32,9 @@ func databaseDocument(db *Database, u *DatabaseUser) map[string]any {
 	put(d, "host", string(db.Host))
 	put(d, "dbname", db.DBName)
 	put(d, "tlsServerName", string(db.TLSServerName))
+	if db.Access != Wire {
+		put(d, "access", string(db.Access))
+	}
 	if db.Port != 0 {
 		d["port"] = db.Port
 	}

@@ -61,6 +61,9 @@ type Database struct {
 	DBName string `json:"dbname,omitempty"`
 	// Name in the server's certificate, where host is another name of it.
 	TLSServerName Host `json:"tlsServerName,omitempty"`
+	// Access to Redshift: wire logs in to it, data-api needs no way in the network, and an admin.
+	// Without it: wire.
+	Access Access `json:"access,omitempty"`
 	// Admin who manages users: needed for alternating users.
 	Admin *Admin `json:"admin,omitempty"`
 	// Security groups of the server: the functions may reach these, and no other.
@@ -84,15 +87,25 @@ const (
 	Redshift       Engine = "redshift"
 )
 
+// Access is a way in to Redshift.
+type Access string
+
+// The ways in.
+const (
+	Wire    Access = "wire"
+	DataAPI Access = "data-api"
+)
+
 // Admin is who manages the database's users: secret or iamUser.
 type Admin struct {
 	// Secret of the administrator, by its full ARN; also one that RDS or Redshift manages.
 	Secret ARN `json:"secret,omitempty"`
 	// Key that encrypts that secret, if it is not aws/secretsmanager.
 	Key ARN `json:"key,omitempty"`
-	// User who logs in by IAM database authentication: there is no password.
+	// User who logs in by IAM (database authentication, or Redshift's temporary credentials):
+	// there is no password.
 	IAMUser string `json:"iamUser,omitempty" jsonschema:"minLength=1,maxLength=63"`
-	// Resource id of the instance (db-…) or cluster (cluster-…), for iamUser.
+	// Resource id of the RDS instance (db-…) or Aurora cluster (cluster-…), for iamUser.
 	ResourceID string `json:"resourceId,omitempty" jsonschema:"pattern=^(db|cluster)-[A-Z0-9]+$"`
 }
 

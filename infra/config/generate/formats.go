@@ -50,6 +50,7 @@ var formats = map[reflect.Type]format{
 var choices = map[reflect.Type][]any{
 	reflect.TypeFor[config.Engine]():           {config.Postgres, config.AuroraPostgres, config.MySQL, config.AuroraMySQL, config.MariaDB, config.Redshift},
 	reflect.TypeFor[config.Strategy]():         {config.Auto, config.Single, config.Dual, config.Alternating},
+	reflect.TypeFor[config.Access]():           {config.Wire, config.DataAPI},
 	reflect.TypeFor[config.Endpoints]():        {config.EndpointsCreate, config.EndpointsExisting},
 	reflect.TypeFor[config.Pack]():             {config.PackAWSSolutions, config.PackHIPAA, config.PackNIST, config.PackPCIDSS},
 	reflect.TypeFor[config.RemovalPolicy]():    {config.Retain, config.Delete},
