@@ -85,3 +85,10 @@ func (m *Memory) forget(now time.Time) {
 	}
 	m.sweep = max(100_000, 2*(len(m.seen)+len(m.counts)))
 }
+
+// Len is how much is remembered.
+func (m *Memory) Len() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.seen) + len(m.counts)
+}
