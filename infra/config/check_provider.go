@@ -3,6 +3,8 @@ package config
 import (
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -12,15 +14,35 @@ import (
 	"github.com/rekey-aws/rekey/shared/apikey/providers"
 )
 
-// vendors are the providers' files. They are the program's own: a defect of one is found by
+// ours are the providers that come with rekey. They are the program's own: a defect of one is found by
 // their tests.
-var vendors = sync.OnceValue(func() map[string]declarative.File {
+var ours = sync.OnceValue(func() map[string]declarative.File {
 	files, err := declarative.Files(providers.Files)
 	if err != nil {
 		panic(err)
 	}
 	return files
 })
+
+// readVendors adds the deployment's own providers; one of the same name replaces ours.
+func (c *checker) readVendors(dir string) {
+	c.vendors = ours()
+	if c.Providers == "" {
+		return
+	}
+	at := path{"providers"}
+	own, err := declarative.Files(os.DirFS(filepath.Join(dir, filepath.FromSlash(string(c.Providers)))))
+	switch {
+	case err != nil:
+		for line := range strings.Lines(err.Error()) { // file:line: what is wrong
+			c.wrong(at, "in its file "+strings.TrimSpace(line), "")
+		}
+	case len(own) == 0:
+		c.wrong(at, "there is no such folder, or no file *.yaml in it", "put the providers' files there, or remove the key")
+	}
+	c.vendors = maps.Clone(c.vendors)
+	maps.Copy(c.vendors, own)
+}
 
 // apiKey is checked against the provider's file.
 func (c *checker) apiKey(at path, k *APIKey) {
@@ -29,11 +51,11 @@ func (c *checker) apiKey(at path, k *APIKey) {
 	if k.AdminKey != "" && k.Admin == "" {
 		c.wrong(at.to("adminKey"), "there is no secret that it could encrypt", "remove it, or add admin")
 	}
-	vendor, ok := vendors()[k.Provider]
+	vendor, ok := c.vendors[k.Provider]
 	switch {
 	case k.Provider == "":
 	case !ok:
-		c.wrong(at.to("provider"), "there is no such provider", oneOf(k.Provider, slices.Sorted(maps.Keys(vendors()))))
+		c.wrong(at.to("provider"), "there is no such provider", oneOf(k.Provider, slices.Sorted(maps.Keys(c.vendors))))
 	default:
 		c.vendor(at, k, vendor)
 	}

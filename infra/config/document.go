@@ -65,10 +65,9 @@ func (r Resolved) SecretKeys() []string {
 	case r.APIKey == nil || r.APIKey.Admin != "":
 		return nil
 	}
-	vendor := vendors()[r.APIKey.Provider]
-	keys := slices.Concat(vendor.Key.Secret, vendor.Admin.Fields)
-	if vendor.Key.ID != "" {
-		keys = append([]string{vendor.Key.ID}, keys...)
+	keys := slices.Concat(r.vendor.Key.Secret, r.vendor.Admin.Fields)
+	if r.vendor.Key.ID != "" {
+		keys = append([]string{r.vendor.Key.ID}, keys...)
 	}
 	seen := map[string]bool{}
 	return slices.DeleteFunc(keys, func(k string) bool {

@@ -1,5 +1,7 @@
 package config
 
+import "github.com/rekey-aws/rekey/shared/apikey/declarative"
+
 // File is rekey.yaml.
 type File struct {
 	// Name of the deployment. What it makes is named after it and its environment, so
@@ -26,6 +28,9 @@ type File struct {
 	Databases map[Name]Database `json:"databases,omitempty"`
 	// Keys and tokens of vendors (rotate-apikey).
 	APIKeys map[Name]APIKey `json:"apiKeys,omitempty"`
+	// Providers: a folder beside this file, with files for vendors of your own, as
+	// docs/adding-a-provider.md says. They are deployed with rotate-apikey.
+	Providers Folder `json:"providers,omitempty"`
 	// Secrets that no other system knows: they are made, stored and read.
 	Generated map[Name]Generated `json:"generated,omitempty"`
 	// Pipelines that log in by OpenID Connect. Each gets a role; readers and writers name it.
@@ -44,6 +49,9 @@ type File struct {
 	Removal Removal `json:"removal,omitzero"`
 	// Tags of everything that can have tags.
 	Tags map[string]string `json:"tags,omitempty"`
+
+	// vendors are the providers that there are, those of the folder among them.
+	vendors map[string]declarative.File
 }
 
 // Regions are the primary Region, where secrets are rotated, and those with replicas.

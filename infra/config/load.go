@@ -3,6 +3,7 @@ package config
 import (
 	"encoding/json"
 	"os"
+	"path/filepath"
 )
 
 // Load reads a file and checks all of it. Everything wrong with its content is one [*InvalidError].
@@ -14,7 +15,7 @@ func Load(name string) (*File, error) {
 	return Parse(name, text)
 }
 
-// Parse is Load of a text; name stands in the errors.
+// Parse is Load of a text; name stands in the errors, and says which folder providers is in.
 func Parse(name string, text []byte) (*File, error) {
 	t := read(text)
 	t.findSecrets(nil, t.root)
@@ -24,7 +25,9 @@ func Parse(name string, text []byte) (*File, error) {
 		if err := decode(object, &f); err != nil { // the schema lets through what a type does not take
 			return nil, err
 		}
-		(&checker{File: &f, tree: t, shape: len(t.found)}).all()
+		c := &checker{File: &f, tree: t, shape: len(t.found)}
+		c.readVendors(filepath.Dir(name))
+		c.all()
 	}
 	if err := t.err(name); err != nil {
 		return nil, err

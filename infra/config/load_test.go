@@ -1,11 +1,17 @@
 package config_test
 
 import (
+	"bytes"
 	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/rekey-aws/rekey/examples"
 	"github.com/rekey-aws/rekey/infra/config"
+	"github.com/rekey-aws/rekey/shared/apikey/providers"
 )
 
 func TestSecretsInherit(t *testing.T) {
@@ -63,5 +69,51 @@ func TestExamplesAreValid(t *testing.T) {
 		if _, err := config.Parse(name, text); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+func TestOwnProviders(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	text := []byte(`
+name: shop
+environment: production
+account: "123456789012"
+regions: {primary: eu-central-1}
+providers: vendors
+defaults:
+  readers: {arns: [arn:aws:iam::123456789012:role/shop]}
+  writers: {arns: [arn:aws:iam::123456789012:role/platform]}
+apiKeys:
+  ours: {provider: acme}
+`)
+	ours, err := providers.Files.ReadFile("gitlab.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(dir, "rekey.yaml")
+	write := func(file string, text []byte) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(dir, file), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := config.Parse(name, text); err == nil || !strings.Contains(err.Error(), "providers") {
+		t.Errorf("a folder that is not there: %v", err)
+	}
+	if err := os.Mkdir(filepath.Join(dir, "vendors"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write("vendors/acme.yaml", []byte("provider: acme\nclas: dual\n"))
+	if _, err := config.Parse(name, text); err == nil || !strings.Contains(err.Error(), "acme.yaml:2") {
+		t.Errorf("a file that is wrong: %v", err)
+	}
+	write("vendors/acme.yaml", bytes.Replace(ours, []byte("provider: gitlab"), []byte("provider: acme"), 1))
+	f, err := config.Parse(name, text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := f.Secrets()[0].SecretKeys(); !slices.Contains(got, "token") {
+		t.Errorf("keys %v, want the provider's", got)
 	}
 }

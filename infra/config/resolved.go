@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/rekey-aws/rekey/shared/apikey/declarative"
 )
 
 // The functions, by the names of their folders.
@@ -43,6 +45,8 @@ type Resolved struct {
 	Generated *Generated
 
 	User *DatabaseUser // of Database
+
+	vendor declarative.File // of APIKey
 }
 
 // Expression is the schedule as Secrets Manager takes it.
@@ -76,6 +80,7 @@ func (f *File) Secrets() []Resolved {
 	for key, k := range f.APIKeys {
 		r := f.resolve("apiKeys."+string(key), k.Secret, key)
 		r.Function, r.Grace, r.APIKey = RotateAPIKey, f.Functions.RotateAPIKey.Grace, &k
+		r.vendor = f.vendors[k.Provider]
 		all = append(all, r)
 	}
 	for key, g := range f.Generated {

@@ -39,6 +39,8 @@ type (
 	EndpointID string
 	// EmailAddress is an address of a person or a list.
 	EmailAddress string
+	// Folder is a path below the file's own folder.
+	Folder string
 	// Duration is a number and a unit: s, m, h, d or w.
 	Duration string
 )

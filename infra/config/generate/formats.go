@@ -43,6 +43,7 @@ var formats = map[reflect.Type]format{
 	reflect.TypeFor[config.SubnetID]():        {"a subnet's id, such as subnet-0a1b2c3d", `^subnet-[0-9a-f]{8,17}$`, "subnet-0a1b2c3d4e5f60718", "subnet id"},
 	reflect.TypeFor[config.SecurityGroupID](): {"a security group's id, such as sg-0a1b2c3d", `^sg-[0-9a-f]{8,17}$`, "sg-0a1b2c3d4e5f60718", "security group id"},
 	reflect.TypeFor[config.EndpointID]():      {"an endpoint's id, such as vpce-0a1b2c3d", `^vpce-[0-9a-f]{8,17}$`, "vpce-0a1b2c3d4e5f60718", "endpoint id"},
+	reflect.TypeFor[config.Folder]():          {"a folder below the file's own, such as providers", `^[A-Za-z0-9_][A-Za-z0-9_-]*(/[A-Za-z0-9_][A-Za-z0-9_-]*)*$`, "providers", "folder"},
 	reflect.TypeFor[config.EmailAddress]():    {"an email address", `^[^@\s]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}$`, "security@example.com", "email address"},
 	reflect.TypeFor[config.Duration]():        {"a whole number and s, m, h, d or w, such as 30d; or 0 in quotes", `^(0|[1-9][0-9]{0,5}[smhdw])$`, "30d", "duration"},
 }
