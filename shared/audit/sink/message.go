@@ -32,7 +32,7 @@ type Fact struct{ Name, Text string }
 func Describe(f audit.Finding, playbooks string) Message {
 	m := Message{
 		Title: f.Detection.Title, Severity: f.Detection.Severity, Over: len(f.Resolves) > 0,
-		What: f.Sentence() + ".", Why: f.Detection.Why, Do: f.Detection.Do, Console: console(f.Secret),
+		What: oneLine(f.Sentence()) + ".", Why: f.Detection.Why, Do: f.Detection.Do, Console: console(f.Secret),
 	}
 	if f.Secret.Name != "" {
 		m.Title += ": " + f.Secret.Name
