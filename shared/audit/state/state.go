@@ -93,7 +93,7 @@ func edit[T any](ctx context.Context, b *Book, k Key, change func(v *T, known bo
 
 // pause waits up to 2 ms after the first attempt, doubling up to 64 ms.
 func pause(ctx context.Context, attempt int) error {
-	timer := time.NewTimer(rand.N(time.Millisecond << min(attempt+1, 6)))
+	timer := time.NewTimer(rand.N(time.Millisecond << min(attempt+1, 6))) //nolint:gosec // G404: how long to wait is nobody's secret
 	defer timer.Stop()
 	select {
 	case <-timer.C:

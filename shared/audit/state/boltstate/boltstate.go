@@ -12,6 +12,7 @@ import (
 	"time"
 
 	bolt "go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
 
 	"github.com/rekey-aws/rekey/shared/audit/state"
 )
@@ -28,7 +29,7 @@ const patience = 2 * time.Second
 // Open opens a file, or makes it, readable by its owner only.
 func Open(path string) (*File, error) {
 	db, err := bolt.Open(path, 0o600, &bolt.Options{Timeout: patience, NoSync: true})
-	if errors.Is(err, bolt.ErrTimeout) {
+	if errors.Is(err, berrors.ErrTimeout) {
 		return nil, fmt.Errorf("opening the state %s: another process uses it: end that, or name another file", path)
 	}
 	if err != nil {
