@@ -42,6 +42,10 @@ func Classify(ctx context.Context, err error) (error, bool) {
 		return fmt.Errorf("the server's certificate is not valid (expired, or not for a server): %w", rotation.ErrTLS), true
 	case errors.As(err, &record), errors.As(err, &alert):
 		return fmt.Errorf("the TLS handshake failed (%s): %w", tlsReason(err), rotation.ErrTLS), true
+	case errors.As(err, &op) && op.Op == "remote error":
+		// A TLS alert of the server, of a type that crypto/tls does not export. Its
+		// text is one of a fixed few.
+		return fmt.Errorf("the server ended the TLS handshake (%v): %w", op.Err, rotation.ErrTLS), true
 	case ctx.Err() != nil, errors.Is(err, os.ErrDeadlineExceeded):
 		return fmt.Errorf("no answer in the time there was: %w", rotation.ErrUnreachable), true
 	case errors.As(err, &dns):

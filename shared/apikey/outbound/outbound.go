@@ -157,7 +157,8 @@ func failure(ctx context.Context, u *url.URL, err error) error {
 		"Check that the function reaches the vendor: in a VPC it needs a NAT gateway or a proxy (HTTPS_PROXY).")
 }
 
-// Seconds is a Retry-After header (RFC 9110 §10.2.3), in seconds or as a date.
+// RetryAfter is how long the vendor asks to wait (RFC 9110 §10.2.3), which it says
+// in seconds or as a date.
 func (a Answer) RetryAfter(now time.Time) (time.Duration, bool) {
 	text := strings.TrimSpace(a.Header.Get("Retry-After"))
 	if text == "" {
