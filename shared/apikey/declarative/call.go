@@ -149,6 +149,11 @@ func (s *session) target(ctx context.Context, r *request) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	for segment := range strings.SplitSeq(address, "/") {
+		if segment == "." || segment == ".." {
+			return "", errAddress // escaping leaves these as they are, and servers resolve them
+		}
+	}
 	query, err := s.fillAll(ctx, r.query)
 	if err != nil || len(query) == 0 {
 		return address, err

@@ -476,6 +476,9 @@ func (c *compiler) whole() {
 	if len(f.Retire) > 0 && f.Class != apikey.Dual && f.Class != apikey.Assisted {
 		c.add("retire", "is for keys that outlive the rotation: class dual or assisted")
 	}
+	if f.Name.Max > 0 && f.Name.Max < apikey.NameLength {
+		c.add("name.max", "is %d: our names have %d characters", f.Name.Max, apikey.NameLength)
+	}
 	if f.Unused != nil && !f.Once {
 		c.add("unused", `is for "once"`)
 	}

@@ -112,7 +112,7 @@ type Admin struct {
 // Name is how keys are named at the vendor. Without it, a list that tells names
 // is taken to mean that the vendor keeps the name of the order.
 type Name struct {
-	// The longest name that the vendor takes; 0: long enough for ours, which has 45 characters.
+	// The longest name that the vendor takes; 0: long enough for ours, which have 38 characters.
 	Max int `json:"max,omitempty" jsonschema:"minimum=0"`
 }
 

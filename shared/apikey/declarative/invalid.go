@@ -72,6 +72,9 @@ func (p *problems) err(file string) error {
 	if len(p.found) == 0 {
 		return nil
 	}
-	slices.SortStableFunc(p.found, func(a, b Problem) int { return cmp.Compare(a.Line, b.Line) })
-	return &Invalid{File: file, Problems: p.found}
+	slices.SortStableFunc(p.found, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Path, b.Path), cmp.Compare(a.Reason, b.Reason))
+	})
+	// What all requests share is looked at with each of them.
+	return &Invalid{File: file, Problems: slices.Compact(p.found)}
 }
