@@ -70,7 +70,7 @@ func (p *primary) buildNetwork() {
 	}
 	props := NetworkProps{Name: p.prefix, RecordsKeyARN: p.recordsKey, LogRetention: p.Functions.LogRetention, Delete: p.deletesRecords()}
 	if n.MakesEndpoints() {
-		props.Services = p.services()
+		props.Services = p.EndpointServices()
 	}
 	switch {
 	case n.Create != nil:
@@ -85,25 +85,6 @@ func (p *primary) buildNetwork() {
 		}
 	}
 	p.network = NewNetwork(p.stack, "Network", props)
-}
-
-// services are those that the functions in the VPC call. Logs and keys are not among them:
-// Lambda writes the logs, and Secrets Manager uses the key.
-func (p *primary) services() []string {
-	all := []string{"secretsmanager"}
-	for _, s := range p.secrets {
-		switch {
-		case s.Function == config.RotateRedshift:
-			all = append(all, "redshift", "redshift-serverless", "redshift-data")
-		case s.Function == config.RotateRDS && s.Database.Admin != nil:
-			all = append(all, "rds")
-		}
-		if s.Function == config.RotateRDS && p.grace(s.Function) > 0 {
-			all = append(all, "scheduler")
-		}
-	}
-	slices.Sort(all)
-	return slices.Compact(all)
 }
 
 // settings of a function that rotates.
