@@ -69,7 +69,7 @@ func (f *Firehose) Deliver(ctx context.Context, findings []audit.Finding) error 
 }
 
 // put sends records, and those again that the stream did not take: a call succeeds also if
-// some of its records did not.
+// some of its records did not. It gives up after several tries in which none was taken.
 func (f *Firehose) put(ctx context.Context, records []types.Record) error {
 	for n := 1; len(records) > 0; n++ {
 		out, err := f.api.PutRecordBatch(ctx, &firehose.PutRecordBatchInput{DeliveryStreamName: &f.stream, Records: records},
@@ -83,6 +83,9 @@ func (f *Firehose) put(ctx context.Context, records []types.Record) error {
 			if r.ErrorCode != nil && i < len(records) {
 				left, code = append(left, records[i]), aws.ToString(r.ErrorCode)
 			}
+		}
+		if len(left) < len(records) {
+			n = 1
 		}
 		if len(left) > 0 && (n == attempts || f.wait(ctx, jitter(n)) != nil) {
 			return fmt.Errorf("telling %s: PutRecordBatch: %d of %d records are not taken, the last with %s: %w",
