@@ -105,6 +105,7 @@ func TestUsage(t *testing.T) {
 		"env of no function":  {[]string{"local", "--port", "0", "--function", "rotate-rds=" + rotateRDS, "--env", "other:KEY=secret"}, `"other"`},
 		"env and database":    {[]string{"local", "--database", "auto", "--env", "SSL_CERT_FILE=" + rotateRDS}, "--database"},
 		"function's name":     {[]string{"local", "--function", "a/b"}, "a/b"},
+		"no such detection":   {[]string{"audit", "replay", "--detection", "x", "-"}, "--detection"},
 		"no such database":    {[]string{"local", "--database", "oracle"}, "--database"},
 		"empty function file": {[]string{"local", "--function", "=x"}, "--function"},
 	} {
@@ -124,7 +125,7 @@ func TestUsage(t *testing.T) {
 }
 
 func TestHelpAndVersion(t *testing.T) {
-	for _, args := range [][]string{nil, {"--help"}, {"demo", "--help"}, {"local", "--help"}, {"--version"}} {
+	for _, args := range [][]string{nil, {"--help"}, {"demo", "--help"}, {"local", "--help"}, {"audit", "--help"}, {"audit", "replay", "--help"}, {"audit", "test", "--help"}, {"--version"}} {
 		stdout, stderr, code := result(t, rekey(t, args...))
 		if code != exitDone || stderr != "" || !strings.Contains(stdout, "rekey") {
 			t.Errorf("%v: exit code %d, stderr %q, stdout %q", args, code, stderr, stdout)

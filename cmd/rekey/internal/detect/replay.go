@@ -102,7 +102,7 @@ func (r *Replay) Run(ctx context.Context, stdout io.Writer, screen *terminal.Ter
 	case err != nil:
 		return err
 	case run.damaged > 0:
-		return fmt.Errorf("%s of %s could not be read to the end", terminal.Count(run.damaged, "file"), terminal.Count(run.files, "file"))
+		return fmt.Errorf("%d of %s could not be read to the end", run.damaged, terminal.Count(run.files, "file"))
 	case run.files == 0:
 		return errors.New("there is no log file there: give files or folders of .json or .json.gz, or - for standard input")
 	case r.Fail && run.findings > 0:
