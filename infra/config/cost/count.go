@@ -24,6 +24,7 @@ const (
 	Metrics    = "metrics of rotations"
 	Alarms     = "alarms"
 	Dashboard  = "dashboard"
+	Events     = "metrics of the trail"
 	Trail      = "trail in CloudWatch Logs"
 	TrailKept  = "trail's records in S3"
 	Logs       = "functions' logs"
@@ -47,6 +48,7 @@ const (
 	metricsOfRotator  = 10 // watched by alarms: see the alarms of the deployment
 	metricsOfWatching = 8
 	metricsOfFleet    = 3
+	metricsOfTrail    = 4 // its metric filters
 	daysAMonth        = 30.4
 )
 
@@ -193,6 +195,7 @@ func (c *counter) watching() {
 		c.add(Dashboard, 1, pricePerBoard)
 	}
 	if c.Audit.Trail.Existing == nil {
+		c.add(Events, metricsOfTrail*hoursAMonth, pricePerMetric)
 		gigabytes := float64(c.Usage.EventsPerMonth) * bytesPerRecord / 1e9
 		c.add(Trail, gigabytes, pricePerLogGB)
 		c.logged += gigabytes
