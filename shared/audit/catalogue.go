@@ -88,10 +88,10 @@ func (d *Detector) counted(ctx context.Context, e *Event, id, member string, l L
 	within := time.Duration(l.Within)
 	tally, err := d.state.Count(ctx, id+"|"+who, member, e.Time, within)
 	if err != nil {
-		return hit{occasion: who + "@" + bucket(e.Time, within), unverified: unverifiedBecause(err)}, true
+		return hit{many: true, occasion: who + "@" + bucket(e.Time, within), unverified: unverifiedBecause(err)}, true
 	}
 	if tally.Members < l.Count {
 		return hit{}, false
 	}
-	return hit{counted: tally.Members, occasion: who + "@" + stamp(tally.Since)}, true
+	return hit{many: true, counted: tally.Members, occasion: who + "@" + stamp(tally.Since)}, true
 }

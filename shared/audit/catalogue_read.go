@@ -42,7 +42,7 @@ var readDetections = []*Detection{
 		Do:    "Take it for an intrusion. End the caller's credentials, and see what else the caller read.", Controls: watching,
 		Techniques: []string{cloudSecrets},
 		match: func(_ context.Context, d *Detector, e *Event) (hit, bool) {
-			return hit{}, d.decoy(&e.Secret) && !d.isRotation(&e.Actor)
+			return hit{}, d.decoy(&e.Secret) && !d.rotationRoles.matchPrincipal(&e.Actor)
 		},
 	},
 	{

@@ -44,6 +44,7 @@ func (d *Detection) NeedsReads() bool {
 
 // hit is what a match says beyond the event.
 type hit struct {
+	many       bool   // it is about no single secret
 	counted    int    // by a counting detection
 	occasion   string // what is one finding, if not the event: see Finding.Key
 	unverified string // why the condition could not be checked

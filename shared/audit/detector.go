@@ -121,16 +121,23 @@ func newFinding(entry *Detection, e *Event, h hit) Finding {
 	if about == "" {
 		about = e.Account + "/" + e.Region + "/" + e.Request.subject()
 	}
+	secret := e.Secret
+	if h.many {
+		secret = Secret{}
+	}
 	return Finding{
 		Key: entry.ID + "|" + occasion, Incident: incident(entry, about), Detection: entry, Time: e.Time,
-		Secret: e.Secret, Actor: e.Actor, Event: *e, Count: 1, Counted: h.counted, Unverified: h.unverified,
+		Secret: secret, Actor: e.Actor, Event: *e, Count: 1, Counted: h.counted, Unverified: h.unverified,
 	}
 }
 
 func incident(entry *Detection, about string) string { return entry.ID + "|" + about }
 
-// isRotation says whether the framework itself acted.
-func (d *Detector) isRotation(i *Identity) bool { return d.rotationRoles.matchPrincipal(i) }
+// isRotation says whether the framework itself acted, or AWS: services rotate what they manage,
+// such as the administrators of RDS.
+func (d *Detector) isRotation(i *Identity) bool {
+	return d.rotationRoles.matchPrincipal(i) || i.isService()
+}
 
 // isDeployer says whether changing configuration is the caller's work.
 func (d *Detector) isDeployer(i *Identity) bool { return d.deployers.matchPrincipal(i) }

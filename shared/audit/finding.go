@@ -25,7 +25,8 @@ type Finding struct {
 
 	// Count is the number of equal findings that this one stands for; at least 1.
 	Count int `json:"count"`
-	// Counted is what a counting detection has counted so far: secrets, calls or Regions.
+	// Counted is what a counting detection has counted so far: secrets, calls or Regions. Then
+	// Secret is zero, and Event is the one that reached the limit, or a later one.
 	Counted int `json:"counted,omitempty"`
 	// Unverified is why the condition could not be checked, such as a state that could not be
 	// reached; the finding is forwarded all the same.
@@ -60,7 +61,9 @@ var Recovered = &Detection{
 func (f *Finding) Sentence() string {
 	var b strings.Builder
 	b.WriteString(f.Detection.Title)
-	if f.Secret.Name != "" {
+	if f.Counted > 0 {
+		fmt.Fprintf(&b, ": %d", f.Counted)
+	} else if f.Secret.Name != "" {
 		b.WriteString(": " + f.Secret.Name)
 	} else if subject := f.Event.Request.subject(); subject != "" {
 		b.WriteString(": " + subject)

@@ -42,3 +42,10 @@ func (i Identity) String() string {
 	}
 	return who
 }
+
+// isService says whether a service of AWS acted by itself: no caller of the account can take
+// such an identity. What a service does in a caller's name has the caller's.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_create-service-linked-role.html
+func (i *Identity) isService() bool {
+	return i.Type == "AWSService" || strings.Contains(i.Principal, ":role/aws-service-role/")
+}

@@ -183,7 +183,8 @@ func (n *Normalizer) further(e *Event) {
 	case "sourceIPAddress":
 		n.keep(&e.SourceIP, s.Text(), isToken, 128)
 	case "userAgent":
-		n.keep(&e.UserAgent, s.Text(), isLine, 256)
+		agent := s.Text()
+		n.keep(&e.UserAgent, agent[:min(len(agent), 256)], isLine, 256)
 	case "vpcEndpointId":
 		n.keep(&e.VPCEndpoint, s.Text(), isToken, 64)
 	case "vpcEndpointAccountId":
