@@ -31,6 +31,8 @@ type Normalizer struct {
 	text []byte // what is kept of an event's texts: they share one string
 	kept []keeping
 	late late
+
+	watchedOnly bool // what no detection looks at is not read to its end
 }
 
 // late are texts that only help to fill in fields.
@@ -44,7 +46,7 @@ type keeping struct {
 
 // Event reads an event into e, which is overwritten. See Normalize.
 func (n *Normalizer) Event(payload []byte, e *Event) error {
-	n.scan = jsonscan.New(payload)
+	n.scan, n.watchedOnly = jsonscan.New(payload), false
 	if n.scan.Next() != '{' {
 		return fmt.Errorf("%w: it is not a JSON object", ErrMalformed)
 	}
@@ -63,6 +65,7 @@ type form struct {
 	envelope       bool // EventBridge's
 	detailType     []byte
 	eventType      []byte
+	other          bool // of a service that no detection looks at
 	digest         bool // of a trail: https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-log-file-validation-digest-file-structure.html
 	eventTime      time.Time
 	id             []byte
@@ -102,6 +105,9 @@ func (n *Normalizer) next(e *Event) error {
 	if err := n.scan.Err(); err != nil {
 		return fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
+	if n.form.other {
+		return errOther
+	}
 	return n.fill(e)
 }
 
@@ -123,7 +129,12 @@ func (n *Normalizer) members(e *Event, depth int) {
 		case "eventName":
 			n.keep(&e.Name, s.Text(), isToken, 128)
 		case "eventSource":
-			n.keep(&e.Source, s.Text(), isToken, 128)
+			source := s.Text()
+			if n.keep(&e.Source, source, isToken, 128); n.watchedOnly && !isWatched(string(source)) {
+				f.other = true
+				s.Leave()
+				return
+			}
 		case "eventID":
 			n.keep(&e.ID, s.Text(), isToken, 128)
 		case "sharedEventID":

@@ -11,6 +11,9 @@ import (
 // errDigest: not a log file, but what proves log files unchanged.
 var errDigest = fmt.Errorf("%w: it is a digest file of CloudTrail", ErrMalformed)
 
+// errOther: an event of a service that no detection looks at.
+var errOther = errors.New("an event of another service")
+
 // Counts says what a stream held.
 type Counts struct {
 	Events int // handed on, or of services that no detection looks at
@@ -161,7 +164,7 @@ func (st *stream) open() (bool, error) {
 // one reads an event.
 func (st *stream) one() error {
 	n := st.n
-	n.scan = jsonscan.New(st.buffer)
+	n.scan, n.watchedOnly = jsonscan.New(st.buffer), true
 	if n.scan.Next() != '{' {
 		return fmt.Errorf("%w: there is something else among the events", ErrMalformed)
 	}
@@ -173,14 +176,13 @@ func (st *stream) one() error {
 	switch {
 	case errors.Is(err, errDigest):
 		st.counts.Digest = true
+	case errors.Is(err, errOther):
+		st.counts.Events++
+		st.counts.Others++
 	case err != nil:
 		st.counts.Broken++
 	default:
 		st.counts.Events++
-		if !isWatched(st.event.Source) {
-			st.counts.Others++
-			return nil
-		}
 		st.yield(&st.event)
 	}
 	return nil
