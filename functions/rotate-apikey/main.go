@@ -20,6 +20,8 @@ import (
 
 	"github.com/rekey-aws/rekey/shared/apikey"
 	"github.com/rekey-aws/rekey/shared/apikey/declarative"
+	"github.com/rekey-aws/rekey/shared/apikey/generated"
+	"github.com/rekey-aws/rekey/shared/apikey/iamkey"
 	"github.com/rekey-aws/rekey/shared/apikey/outbound"
 	"github.com/rekey-aws/rekey/shared/apikey/providers"
 	"github.com/rekey-aws/rekey/shared/retirement"
@@ -28,21 +30,24 @@ import (
 )
 
 func main() {
-	client, badClient := secretstore.Client(os.LookupEnv)
+	secrets, badClient := secretstore.Client(os.LookupEnv)
 	planner, retireAfter, badPlanner := retirement.FromEnvironment(os.LookupEnv, functionARN)
 	idleFor, badIdle := apikey.IdleFrom(os.LookupEnv)
-	vendors := declarative.Config{Client: outbound.New(outbound.Options{
+	client := outbound.New(outbound.Options{
 		PrivateHosts: strings.FieldsFunc(os.Getenv("ALLOW_PRIVATE_HOSTS"), func(c rune) bool { return c == ',' || c == ' ' }),
 		Proxy:        http.ProxyFromEnvironment,
-	})}
+	})
+	builtin := generated.Providers(generated.Config{Client: client})
+	users, badUsers := iamkey.New(os.LookupEnv, nil)
+	builtin[iamkey.Name] = users
 	folders := []fs.FS{providers.Files}
 	if own := os.Getenv("PROVIDERS_DIR"); own != "" {
 		folders = []fs.FS{os.DirFS(own), providers.Files}
 	}
 	machine := &rotation.Machine{
-		Store: secretstore.New(client),
+		Store: secretstore.New(secrets),
 		Engine: &apikey.Engine{
-			Providers: declarative.NewDirectory(vendors, folders...),
+			Providers: apikey.Builtin{Providers: builtin, Others: declarative.NewDirectory(declarative.Config{Client: client}, folders...)},
 			Grace:     retireAfter,
 			IdleFor:   idleFor,
 		},
@@ -52,7 +57,7 @@ func main() {
 		Log:           slog.New(slog.NewJSONHandler(os.Stdout, nil)),
 		Function:      lambdacontext.FunctionName,
 		RequestID:     requestID,
-		Misconfigured: errors.Join(cmp.Or(badClient, badPlanner), badIdle), // the clients read the same settings
+		Misconfigured: errors.Join(cmp.Or(badClient, badUsers, badPlanner), badIdle), // the clients read the same settings
 	}
 	lambda.Start(machine.Handle)
 }
