@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/rekey-aws/rekey/shared/apikey"
 	"github.com/rekey-aws/rekey/shared/apikey/declarative"
 	"github.com/rekey-aws/rekey/shared/apikey/providers"
 )
@@ -21,8 +22,17 @@ var ours = sync.OnceValue(func() map[string]declarative.File {
 	if err != nil {
 		panic(err)
 	}
+	files["aws-iam"] = accessKeys
 	return files
 })
+
+// accessKeys is the provider that is no file: access keys of IAM users, whom the function's
+// own role manages. See shared/apikey/iamkey.
+var accessKeys = declarative.File{
+	Provider: "aws-iam", Class: apikey.Dual,
+	Settings: map[string]declarative.Setting{"userName": {About: "the IAM user, without path", Pattern: `[A-Za-z0-9+=,.@_-]{1,64}`}},
+	Key:      declarative.KeyShape{ID: "accessKeyId", Secret: []string{"secretAccessKey"}},
+}
 
 // readVendors adds the deployment's own providers; one of the same name replaces ours.
 func (c *checker) readVendors(dir string) {

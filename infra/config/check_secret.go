@@ -42,7 +42,7 @@ func (c *checker) used(at path, r Resolved) {
 	if r.Readers.nobody() {
 		c.wrong(at, "nobody may read it", "add readers:, here or in defaults")
 	}
-	if r.Writers.nobody() && r.Generated == nil {
+	if r.Writers.nobody() {
 		c.wrong(at, "nobody may put its first value", "add writers:, here or in defaults; for a secret that exists: existing:")
 	}
 }
@@ -235,4 +235,13 @@ func (c *checker) tags(at path, tags map[string]string) {
 	}
 }
 
-func (c *checker) generated(path, *Generated) {}
+func (c *checker) generated(at path, g *Generated) {
+	c.secretARN(at.to("authority"), g.Authority)
+	c.arn(at.to("authorityKey"), g.AuthorityKey, "kms", "key/", c.Regions.Primary)
+	switch {
+	case g.Authority != "" && g.Type != Certificate:
+		c.wrong(at.to("authority"), "only certificates are signed", "remove it, or use type: certificate")
+	case g.AuthorityKey != "" && g.Authority == "":
+		c.wrong(at.to("authorityKey"), "there is no secret that it could encrypt", "remove it, or add authority")
+	}
+}

@@ -20,7 +20,8 @@ func (r Resolved) Document() map[string]any {
 		}
 		return d
 	}
-	d := map[string]any{"type": string(r.Generated.Type)}
+	d := map[string]any{"provider": "generated-" + string(r.Generated.Type)}
+	put(d, "adminSecretArn", string(r.Generated.Authority))
 	for key, value := range r.Generated.Options {
 		put(d, key, value)
 	}

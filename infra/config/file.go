@@ -1,6 +1,10 @@
 package config
 
-import "github.com/rekey-aws/rekey/shared/apikey/declarative"
+import (
+	"encoding/json"
+
+	"github.com/rekey-aws/rekey/shared/apikey/declarative"
+)
 
 // File is rekey.yaml.
 type File struct {
@@ -230,3 +234,17 @@ const (
 	Retain RemovalPolicy = "retain"
 	Delete RemovalPolicy = "delete"
 )
+
+// Clone is a copy that has nothing in common with the file.
+func (f *File) Clone() *File {
+	// What JSON leaves out is zero, and so it stays.
+	text, err := json.Marshal(f)
+	if err != nil {
+		panic(err) // plain data
+	}
+	c := &File{vendors: f.vendors} // never written to
+	if err := json.Unmarshal(text, c); err != nil {
+		panic(err)
+	}
+	return c
+}

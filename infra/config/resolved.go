@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rekey-aws/rekey/shared/apikey"
 	"github.com/rekey-aws/rekey/shared/apikey/declarative"
 )
 
@@ -124,7 +125,7 @@ func (r Resolved) Retires() bool {
 	case r.Database != nil:
 		return r.Database.Engine.twoPasswords() && r.User.Strategy != Single && !alternates(*r.Database, *r.User)
 	}
-	return true
+	return r.vendor.Class == apikey.Dual
 }
 
 // EndpointServices are the services of AWS that the functions in the VPC call, by the names

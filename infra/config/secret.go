@@ -146,15 +146,30 @@ type APIKey struct {
 
 // Generated is a secret that is made here.
 type Generated struct {
-	// Type of the value.
+	// Type of the value: string (text, hex, base64, a UUID; HMAC keys), key-pair (RSA, ECDSA,
+	// Ed25519), jwks (keys that sign JWTs, with overlap), ssh-key, certificate (TLS).
 	Type GeneratedType `json:"type"`
-	// Settings of the type, such as a length.
+	// Settings of the type, such as format and length of a string.
 	Options map[string]string `json:"settings,omitempty"`
+	// Authority that signs certificates, by the ARN of the secret with caPrivateKey and
+	// caCertificate. Without it they sign themselves.
+	Authority ARN `json:"authority,omitempty"`
+	// Key that encrypts that secret, if it is not aws/secretsmanager.
+	AuthorityKey ARN `json:"authorityKey,omitempty"`
 	Secret
 }
 
 // GeneratedType is a kind of value.
 type GeneratedType string
+
+// The kinds, as the providers generated-… make them.
+const (
+	Text        GeneratedType = "string"
+	KeyPair     GeneratedType = "key-pair"
+	JWKS        GeneratedType = "jwks"
+	SSHKey      GeneratedType = "ssh-key"
+	Certificate GeneratedType = "certificate"
+)
 
 // Principals are who may do something: all that are named here.
 type Principals struct {

@@ -5,7 +5,6 @@ package cost
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -57,7 +56,7 @@ func Of(f *config.File, u Usage) Estimate {
 	u = Usage{ReadsPerDay: cmp.Or(u.ReadsPerDay, Usual.ReadsPerDay), EventsPerMonth: cmp.Or(u.EventsPerMonth, Usual.EventsPerMonth)}
 	e := count(f, u)
 	for _, l := range levers {
-		other, usage := clone(f), u
+		other, usage := f.Clone(), u
 		if !l.pull(other, &usage) {
 			continue
 		}
@@ -148,17 +147,4 @@ var levers = []lever{
 		f.Functions.LogRetention = 90
 		return had
 	}},
-}
-
-// clone is deep: what is omitted from JSON is zero, and so it stays.
-func clone(f *config.File) *config.File {
-	text, err := json.Marshal(f)
-	if err != nil {
-		panic(err) // plain data
-	}
-	var out config.File
-	if err := json.Unmarshal(text, &out); err != nil {
-		panic(err)
-	}
-	return &out
 }

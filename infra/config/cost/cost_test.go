@@ -101,8 +101,9 @@ func TestMoreReadsCostMore(t *testing.T) {
 	t.Parallel()
 	f := example(t, "api-keys.yaml")
 	few, many := cost.Of(f, cost.Usage{ReadsPerDay: 10}), cost.Of(f, cost.Usage{ReadsPerDay: 100_000})
-	// 2 secrets, 30.4 days: 6 million reads more, at 5 cents for 10,000, and as much again in keys and functions.
-	if more := many.Find(cost.Calls).Monthly - few.Find(cost.Calls).Monthly; math.Abs(more-30.4) > 0.1 {
-		t.Errorf("reads cost %v more", more)
+	// 99,990 reads more of each secret, on 30.4 days, at 5 cents for 10,000.
+	want := few.Find(cost.Secrets).Quantity * 99_990 * 30.4 * 0.05 / 10_000
+	if more := many.Find(cost.Calls).Monthly - few.Find(cost.Calls).Monthly; math.Abs(more-want) > 0.01 {
+		t.Errorf("reads cost %v more, want %v", more, want)
 	}
 }

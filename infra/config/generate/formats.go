@@ -57,6 +57,7 @@ var choices = map[reflect.Type][]any{
 	reflect.TypeFor[config.RemovalPolicy]():    {config.Retain, config.Delete},
 	reflect.TypeFor[config.Severity]():         {config.Informational, config.Low, config.Medium, config.High, config.Critical},
 	reflect.TypeFor[config.PipelineProvider](): {config.GitHub, config.GitLab, config.Other},
+	reflect.TypeFor[config.GeneratedType]():    {config.Text, config.KeyPair, config.JWKS, config.SSHKey, config.Certificate},
 	reflect.TypeFor[config.LockMode]():         {config.Governance, config.Lock},
 }
 
