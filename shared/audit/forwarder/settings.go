@@ -131,7 +131,7 @@ var (
 	sinkName  = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 	topicARN  = regexp.MustCompile(`^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}(\.fifo)?$`)
 	stream    = regexp.MustCompile(`^[a-zA-Z0-9_.-]{1,64}$`)
-	secretID  = regexp.MustCompile(`^[A-Za-z0-9/_+=.@:!-]+$`) // of up to 2,048 characters
+	secretID  = regexp.MustCompile(`^[A-Za-z0-9/_+=.@:!-]+$`)
 	playbooks = regexp.MustCompile(`^https://[!-~]+/$`)
 	logGroup  = regexp.MustCompile(`^[.\-_/#A-Za-z0-9]{1,512}$`)
 )
@@ -175,7 +175,7 @@ func (s *SinkSettings) problem() string {
 	kinds, why := 0, ""
 	check := func(form *regexp.Regexp, value, complaint string) {
 		kinds++
-		if form != nil && !form.MatchString(value) {
+		if form != nil && (!form.MatchString(value) || len(value) > 2048) {
 			why = complaint
 		}
 	}

@@ -5,4 +5,6 @@
 // what may succeed a moment later, waits as long as it is asked to, and gives up shortly
 // before the context's deadline. Errors wrap a sentinel of package rotation and name the sink's
 // host, never an address or a key, nor what the other side answered.
+//
+//go:generate go run ./generate
 package sink

@@ -60,8 +60,8 @@ func (m *Message) facts(f audit.Finding) {
 	if f.Event.Kind == audit.Call {
 		m.fact("By", f.Actor.String())
 		m.fact("From", f.Event.SourceIP)
-	} else if f.Event.Request.Function != "" {
-		m.fact("Function", f.Event.Request.Function)
+	} else {
+		m.fact("Function", functionName(f.Event.Request.Function))
 	}
 	m.fact("When", f.Time.UTC().Format("2006-01-02 15:04:05 MST"))
 	if f.Due != nil {
@@ -73,6 +73,15 @@ func (m *Message) facts(f audit.Finding) {
 	if f.Counted > 0 {
 		m.fact("Counted", fmt.Sprint(f.Counted))
 	}
+}
+
+// functionName is the name in a function's ARN.
+func functionName(function string) string {
+	_, name, is := strings.Cut(function, ":function:")
+	if !is {
+		return function
+	}
+	return name
 }
 
 // cause is what the function said: then what to do is what it says, too.

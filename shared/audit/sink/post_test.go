@@ -222,7 +222,7 @@ func ExampleMessage_Text() {
 	// Secret:    prod/billing/db
 	// Account:   123456789012
 	// Region:    eu-central-1
-	// Function:  arn:aws:lambda:eu-central-1:123456789012:function:rotate-rds
+	// Function:  rotate-rds
 	// When:      2026-05-04 12:00:00 UTC
 	// Step:      setSecret
 	// Kind:      refused
