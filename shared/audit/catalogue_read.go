@@ -56,10 +56,11 @@ var readDetections = []*Detection{
 	},
 	{
 		ID: "mass-read", Title: "Many secrets read by one caller", Severity: High,
-		Needs: []Need{reads("GetSecretValue")},
-		When:  "One principal reads many different secrets within the window; those of a batch are counted once each. Rotation roles, and known readers whose work it is, are left out.",
-		Why:   "An intruder takes all that can be had; an application reads its own few.",
-		Do:    "Find out who it is. If nobody of yours, end the caller's credentials, and rotate what was read.", Controls: watching,
+		Counts: "secrets",
+		Needs:  []Need{reads("GetSecretValue")},
+		When:   "One principal reads many different secrets within the window; those of a batch are counted once each. Rotation roles, and known readers whose work it is, are left out.",
+		Why:    "An intruder takes all that can be had; an application reads its own few.",
+		Do:     "Find out who it is. If nobody of yours, end the caller's credentials, and rotate what was read.", Controls: watching,
 		Techniques: []string{cloudSecrets},
 		match: func(ctx context.Context, d *Detector, e *Event) (hit, bool) {
 			if e.Failed() || e.Secret.Name == "" || d.isRotation(&e.Actor) {
@@ -73,10 +74,11 @@ var readDetections = []*Detection{
 	},
 	{
 		ID: "denied-reads", Title: "Reads of secrets refused again and again", Severity: Medium,
-		Needs: []Need{reads("GetSecretValue", "BatchGetSecretValue")},
-		When:  "One principal is refused the reading of secrets many times within the window; a batch counts once.",
-		Why:   "Someone tries what can be had; or an application lost a permission that it needs.",
-		Do:    "See what was asked for and by whom; grant what is missing, or end the caller's credentials.", Controls: watching,
+		Counts: "refusals",
+		Needs:  []Need{reads("GetSecretValue", "BatchGetSecretValue")},
+		When:   "One principal is refused the reading of secrets many times within the window; a batch counts once.",
+		Why:    "Someone tries what can be had; or an application lost a permission that it needs.",
+		Do:     "See what was asked for and by whom; grant what is missing, or end the caller's credentials.", Controls: watching,
 		Techniques: []string{cloudSecrets},
 		match: func(ctx context.Context, d *Detector, e *Event) (hit, bool) {
 			if !e.Denied() || d.isRotation(&e.Actor) {
@@ -87,10 +89,11 @@ var readDetections = []*Detection{
 	},
 	{
 		ID: "batch-read", Title: "Secrets read in batches", Severity: Medium,
-		Needs: []Need{reads("BatchGetSecretValue")},
-		When:  "One principal makes many batch reads within the window. Known readers whose work it is are left out.",
-		Why:   "A batch takes up to twenty secrets at once; few applications use it.",
-		Do:    "If it is a synchroniser's work, make it a known reader of many; else find out who it is.", Controls: watching,
+		Counts: "batches",
+		Needs:  []Need{reads("BatchGetSecretValue")},
+		When:   "One principal makes many batch reads within the window. Known readers whose work it is are left out.",
+		Why:    "A batch takes up to twenty secrets at once; few applications use it.",
+		Do:     "If it is a synchroniser's work, make it a known reader of many; else find out who it is.", Controls: watching,
 		Techniques: []string{cloudSecrets},
 		match: func(ctx context.Context, d *Detector, e *Event) (hit, bool) {
 			if e.Failed() || d.isRotation(&e.Actor) || d.readsMany(&e.Actor) {
@@ -110,10 +113,11 @@ var readDetections = []*Detection{
 	},
 	{
 		ID: "batch-across-regions", Title: "Batch reads in many Regions", Severity: High,
-		Needs: []Need{reads("BatchGetSecretValue")},
-		When:  "One principal makes batch reads in several Regions within minutes.",
-		Why:   "Applications live in one Region; whoever goes through all of them is looking for what there is.",
-		Do:    "Find out who it is. If nobody of yours, end the caller's credentials, and rotate what was read.", Controls: watching,
+		Counts: "Regions",
+		Needs:  []Need{reads("BatchGetSecretValue")},
+		When:   "One principal makes batch reads in several Regions within minutes.",
+		Why:    "Applications live in one Region; whoever goes through all of them is looking for what there is.",
+		Do:     "Find out who it is. If nobody of yours, end the caller's credentials, and rotate what was read.", Controls: watching,
 		Techniques: []string{cloudSecrets},
 		match: func(ctx context.Context, d *Detector, e *Event) (hit, bool) {
 			if e.Failed() || e.Region == "" {

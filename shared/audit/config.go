@@ -124,20 +124,25 @@ func (c *Config) Validate() error {
 	wrong := func(format string, args ...any) {
 		problems = append(problems, fmt.Errorf("audit configuration: "+format, args...))
 	}
-	for name, list := range map[string][]string{
-		"rotationRoles": c.RotationRoles, "rotationFunctions": c.RotationFunctions, "deployers": c.Deployers,
-		"vpcEndpoints": c.VPCEndpoints, "decoys": c.Decoys, "keys": c.Keys, "trails": c.Trails, "alerting": c.Alerting, "regions": c.Regions,
+	for _, l := range []struct {
+		name string
+		list []string
+	}{
+		{"rotationRoles", c.RotationRoles},
+		{"deployers", c.Deployers},
+		{"rotationFunctions", c.RotationFunctions},
+		{"regions", c.Regions},
+		{"vpcEndpoints", c.VPCEndpoints},
+		{"decoys", c.Decoys},
+		{"keys", c.Keys},
+		{"trails", c.Trails},
+		{"alerting", c.Alerting},
 	} {
-		for i, p := range list {
+		for i, p := range l.list {
 			if why := badPattern(p); why != "" {
-				wrong("%s[%d]: %s", name, i, why)
-			}
-		}
-	}
-	for name, list := range map[string][]string{"rotationRoles": c.RotationRoles, "deployers": c.Deployers} {
-		for i, p := range list {
-			if p == "*" {
-				wrong("%s[%d]: * is everybody, who would be trusted: name roles", name, i)
+				wrong("%s[%d]: %s", l.name, i, why)
+			} else if p == "*" && (l.name == "rotationRoles" || l.name == "deployers") {
+				wrong("%s[%d]: * is everybody, who would be trusted: name roles", l.name, i)
 			}
 		}
 	}
@@ -151,21 +156,23 @@ func (c *Config) Validate() error {
 			}
 		}
 	}
-	for name, l := range map[string]Limit{
-		"massRead": c.Thresholds.MassRead, "deniedReads": c.Thresholds.DeniedReads,
-		"batchReads": c.Thresholds.BatchReads, "batchRegions": c.Thresholds.BatchRegions,
-	} {
+	t := c.Thresholds
+	for _, l := range []struct {
+		name string
+		Limit
+	}{{"massRead", t.MassRead}, {"deniedReads", t.DeniedReads}, {"batchReads", t.BatchReads}, {"batchRegions", t.BatchRegions}} {
 		if l.Count < 0 || l.Count > maxCount {
-			wrong("thresholds.%s.count: %d is out of range: give 1 to %d", name, l.Count, maxCount)
+			wrong("thresholds.%s.count: %d is out of range: give 1 to %d", l.name, l.Count, maxCount)
 		}
 		if why := badDuration(l.Within); why != "" {
-			wrong("thresholds.%s.within: %s", name, why)
+			wrong("thresholds.%s.within: %s", l.name, why)
 		}
 	}
-	for name, d := range map[string]Duration{"firstSeenReader": c.Thresholds.FirstSeenReader, "overdueGrace": c.Thresholds.OverdueGrace} {
-		if why := badDuration(d); why != "" {
-			wrong("thresholds.%s: %s", name, why)
-		}
+	if why := badDuration(t.FirstSeenReader); why != "" {
+		wrong("thresholds.firstSeenReader: %s", why)
+	}
+	if why := badDuration(t.OverdueGrace); why != "" {
+		wrong("thresholds.overdueGrace: %s", why)
 	}
 	return errors.Join(problems...)
 }

@@ -11,6 +11,8 @@ type Detection struct {
 	When     string   `json:"when"` // the condition, in words
 	Why      string   `json:"why"`  // it matters
 	Do       string   `json:"do"`   // first
+	// Counts is what it counts, in the plural, such as secrets; empty: single events tell.
+	Counts string `json:"counts,omitempty"`
 	// Controls are the requirements it helps to meet, such as "NIST 800-53r5 AC-2(1)".
 	Controls []string `json:"controls,omitempty"`
 	// Techniques are MITRE ATT&CK's: https://attack.mitre.org/techniques/

@@ -273,7 +273,7 @@ func TestSentences(t *testing.T) {
 		"rotation-failed":  "Rotation failed: prod/db in setSecret",
 		"trail-stopped":    "Trail stopped: main, StopLogging by role deploy, session session",
 		"kms-key-disabled": "Key of secrets disabled: 1234abcd-12ab-34cd-56ef-1234567890ab, DisableKey by user alice",
-		"mass-read":        "Many secrets read by one caller: 20, GetSecretValue by user alice",
+		"mass-read":        "Many secrets read by one caller: 20 secrets, GetSecretValue by user alice",
 		"alerts-silenced":  "Alerts silenced: rekey-secretsmanager-calls, DisableRule by user alice",
 	}
 	for _, c := range fixture.Cases() {

@@ -62,7 +62,7 @@ func (f *Finding) Sentence() string {
 	var b strings.Builder
 	b.WriteString(f.Detection.Title)
 	if f.Counted > 0 {
-		fmt.Fprintf(&b, ": %d", f.Counted)
+		fmt.Fprintf(&b, ": %d %s", f.Counted, f.Detection.Counts)
 	} else if f.Secret.Name != "" {
 		b.WriteString(": " + f.Secret.Name)
 	} else if subject := f.Event.Request.subject(); subject != "" {

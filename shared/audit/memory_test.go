@@ -24,7 +24,10 @@ func TestSee(t *testing.T) {
 		key       string
 		at, first time.Duration
 	}{
-		{"a", 0, 0}, {"a", 0, 0}, {"a", time.Hour, 0}, {"b", time.Hour, time.Hour},
+		{"a", 0, 0},
+		{"a", 0, 0},
+		{"a", time.Hour, 0},
+		{"b", time.Hour, time.Hour},
 		{"a", 10 * time.Hour, 0}, // seen since, so not forgotten
 		{"a", -time.Hour, 0},     // late
 		{"a", 20 * time.Hour, 0},
@@ -46,9 +49,12 @@ func TestCount(t *testing.T) {
 		n      int
 		since  time.Duration
 	}{
-		{"a", time.Minute, 1, time.Minute}, {"a", time.Minute, 1, time.Minute}, {"b", 59 * time.Minute, 2, time.Minute},
+		{"a", time.Minute, 1, time.Minute},
+		{"a", time.Minute, 1, time.Minute},
+		{"b", 59 * time.Minute, 2, time.Minute},
 		{"c", 0, 3, time.Minute}, // from before: it counts
-		{"d", 61*time.Minute - 1, 4, time.Minute}, {"a", 61 * time.Minute, 1, 61 * time.Minute},
+		{"d", 61*time.Minute - 1, 4, time.Minute},
+		{"a", 61 * time.Minute, 1, 61 * time.Minute},
 	} {
 		got, err := m.Count(t.Context(), "k", step.member, begin.Add(step.at), time.Hour)
 		if err != nil || got.Members != step.n || got.Since.Sub(begin) != step.since {

@@ -157,10 +157,6 @@ func (n *Normalizer) members(e *Event, depth int) {
 			n.keep(&e.RequestID, s.Text(), isToken, 2304)
 		case "errorCode":
 			n.keep(&e.ErrorCode, s.Text(), isToken, 128)
-		case "errorMessage":
-			f.message = s.Text()
-		case "readOnly":
-			e.ReadOnly = s.Bool()
 		case "CloudTrailEvent":
 			n.quoted(e, s.Text(), depth)
 		default:
@@ -204,6 +200,10 @@ func (n *Normalizer) further(e *Event) {
 		if s.Object() {
 			n.request(e)
 		}
+	case "errorMessage":
+		f.message = s.Text()
+	case "readOnly":
+		e.ReadOnly = s.Bool()
 	case "digestS3Bucket":
 		f.digest = true
 		s.Skip()

@@ -1,13 +1,11 @@
 package detect
 
 import (
-	"bufio"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -28,7 +26,6 @@ func fingerprintOf(key string) fingerprint {
 // output writes findings as they come, in the form that was asked for.
 type output struct {
 	screen  *terminal.Terminal // nil: for machines
-	w       *bufio.Writer
 	encoder *json.Encoder
 	ocsf    bool
 	shown   time.Time // when the progress was
@@ -46,8 +43,7 @@ func newOutput(r *Replay, stdout io.Writer, screen *terminal.Terminal) *output {
 	if !r.JSON && !r.OCSF {
 		return &output{screen: screen}
 	}
-	w := bufio.NewWriter(stdout)
-	o := &output{w: w, encoder: json.NewEncoder(w), ocsf: r.OCSF}
+	o := &output{encoder: json.NewEncoder(stdout), ocsf: r.OCSF}
 	o.encoder.SetEscapeHTML(false)
 	return o
 }
@@ -68,7 +64,7 @@ func (o *output) finding(f *audit.Finding) error {
 	if f.Detection.Severity >= audit.High {
 		severity = o.screen.Red(severity)
 	}
-	o.screen.Println(fmt.Sprintf("%-20s  %s  %-25s  %-28s  %s", f.Time.UTC().Format("2006-01-02 15:04:05Z"), severity, f.Detection.ID, subject(f), where(f)))
+	o.screen.Println(fmt.Sprintf("%-20s  %s  %-25s  %-28s  %s", f.Time.UTC().Format("2006-01-02 15:04:05Z"), severity, f.Detection.ID, subject(f), where(f)+o.screen.Dim(", event "+f.Event.ID)))
 	return o.screen.Err()
 }
 
@@ -77,13 +73,13 @@ func subject(f *audit.Finding) string {
 	r := f.Event.Request
 	switch {
 	case f.Counted > 0:
-		return fmt.Sprintf("%d so far", f.Counted)
+		return fmt.Sprintf("%d %s", f.Counted, f.Detection.Counts)
 	case f.Secret.Name != "":
 		return f.Secret.Name
 	}
 	for _, s := range []string{r.Key, r.Trail, r.Rule, r.Function} {
 		if s != "" {
-			return s
+			return s[strings.LastIndexAny(s, ":/")+1:] // of an ARN, what names the thing
 		}
 	}
 	return "-"
@@ -131,29 +127,26 @@ func (o *output) progress(t *totals, begin time.Time) {
 		return
 	}
 	o.shown = time.Now()
-	o.screen.Begin(fmt.Sprintf("%s, %s, %s in %s, at %s", terminal.Count(t.files, "file"), size(t.bytes),
-		terminal.Count(t.findings, "finding"), time.Since(begin).Round(time.Second), t.last.Format("2006-01-02 15:04")))
+	line := fmt.Sprintf("%s, %s, %s in %s", terminal.Count(t.files, "file"), size(t.bytes), terminal.Count(t.findings, "finding"), time.Since(begin).Round(time.Second))
+	if !t.last.IsZero() {
+		line += ", at " + t.last.Format("2006-01-02 15:04")
+	}
+	o.screen.Begin(line)
 }
 
 // summary is the end of a replay.
 func (o *output) summary(t *totals) error {
 	if o.encoder != nil {
-		if !o.ocsf {
-			if err := o.encode(map[string]any{"summary": newSummary(t, o.notes)}); err != nil {
-				return err
-			}
+		if o.ocsf {
+			return nil
 		}
-		if err := o.w.Flush(); err != nil {
-			return fmt.Errorf("writing the output: %w", err)
-		}
-		return nil
+		return o.encode(map[string]any{"summary": newSummary(t, o.notes)})
 	}
 	if t.findings > 0 {
 		o.screen.Println("")
 	}
-	for _, id := range slices.Sorted(maps.Keys(t.byDetection)) {
-		d, _ := audit.Find(id)
-		o.screen.Println(fmt.Sprintf("%6d  %-25s  %s", t.byDetection[id], id, o.screen.Dim("docs/playbooks/"+d.ID+".md")))
+	for _, d := range worstFirst(t.byDetection) {
+		o.screen.Println(fmt.Sprintf("%6d  %-8s  %-25s  %s", t.byDetection[d.ID], d.Severity, d.ID, o.screen.Dim(d.Playbook())))
 	}
 	line := fmt.Sprintf("%s in %s of %s", o.screen.Bold(terminal.Count(t.findings, "finding")), terminal.Count(t.events, "event"), terminal.Count(t.files, "file"))
 	if !t.first.IsZero() {
@@ -171,6 +164,13 @@ func (o *output) summary(t *totals) error {
 		o.screen.Println(o.screen.Dim(fmt.Sprintf("Left out: %s of digests and other kinds of events, %s that are no logs", terminal.Count(t.digests, "folder"), terminal.Count(t.left, "file"))))
 	}
 	return o.screen.Err()
+}
+
+// worstFirst are the detections that found something.
+func worstFirst(found map[string]int) []*audit.Detection {
+	list := slices.DeleteFunc(audit.Catalogue(), func(d *audit.Detection) bool { return found[d.ID] == 0 })
+	slices.SortStableFunc(list, func(a, b *audit.Detection) int { return int(b.Severity - a.Severity) })
+	return list
 }
 
 // summaryJSON is the last line of --json.
