@@ -71,7 +71,7 @@ func (e *Engine) Create(ctx context.Context, r rotation.Request) (rotation.Value
 }
 
 // errAssisted is the outcome until a person has brought the key.
-var errAssisted = rotation.WithHint(fmt.Errorf("making the new key: the vendor issues keys to people only: %w", rotation.ErrNotFound),
+var errAssisted = rotation.WithHint(fmt.Errorf("making the new key: the vendor issues keys to people only: %w", rotation.ErrWaiting),
 	"Make a key at the vendor and hand it over with rekey submit; the rotation goes on with it.")
 
 // mint has the vendor make a key, if there is room for one more.

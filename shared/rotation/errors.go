@@ -33,6 +33,9 @@ var (
 	// ErrBusy: the old credential is still in use, or a rotation is under way:
 	// what was asked for is possible later.
 	ErrBusy = errors.New("still in use")
+	// ErrWaiting: only a person can bring the new credential. An engine's Create
+	// returns it until the pending version has a value.
+	ErrWaiting = errors.New("waiting for a person")
 	// ErrInternal: a defect of this function.
 	ErrInternal = errors.New("internal error")
 )
@@ -55,6 +58,7 @@ var kinds = []struct {
 	{ErrVendor, "vendor", "Read the target's message; the rotation may be run again at any time."},
 	{ErrThrottled, "throttled", "Spread rotations out: Secrets Manager allows 50 writes a second in a Region."},
 	{ErrBusy, "busy", "Find out what still uses the old credential and have it read the secret again; the retirement is tried again."},
+	{ErrWaiting, "waiting", "Put the new credential into the pending version with rekey submit; the rotation goes on with it."},
 	{ErrInternal, "internal", "This is a defect: report it with the function's log line. The rotation may be run again at any time."},
 }
 

@@ -26,6 +26,9 @@ type Machine struct {
 	// is over and nobody has ended it: for engines whose rotation does not do so
 	// anyway.
 	RetireFirst bool
+	// Asker asks people for credentials that an Engine waits for. Nil: nobody is
+	// asked, but the log line tells.
+	Asker Asker
 	// Log receives one line per step, with its metrics in CloudWatch's embedded
 	// metric format. Give it a slog.JSONHandler. Nil: nothing is logged.
 	Log *slog.Logger
@@ -50,6 +53,7 @@ const (
 	rehearsed   outcome = "rehearsed"     // testSecret against the current value
 	putOff      outcome = "put off"       // retireSecret: planned again for later
 	nothing     outcome = "nothing to do" // retireSecret
+	waiting     outcome = "waiting"       // createSecret: for a person
 	failed      outcome = "failed"
 )
 
@@ -63,7 +67,10 @@ func (m *Machine) Handle(ctx context.Context, e Event) error {
 	result, err := m.attempt(ctx, e, n)
 	var stepErr *StepError
 	if err != nil {
-		result, stepErr = failed, newStepError(e, err)
+		stepErr = newStepError(e, err)
+		if result != waiting {
+			result = failed
+		}
 	}
 	m.report(ctx, e, result, stepErr, n, start)
 	if stepErr != nil {
@@ -157,7 +164,7 @@ func (m *Machine) create(ctx context.Context, r Request) (outcome, error) {
 	}
 	v, err := m.Engine.Create(ctx, r)
 	if err != nil {
-		return "", err
+		return m.waitFor(ctx, r, md, err)
 	}
 	if v.Len() == 0 || v.Len() > MaxValueSize {
 		return "", WithHint(fmt.Errorf("making the pending value: it would have %d bytes: %w", v.Len(), ErrConfig),

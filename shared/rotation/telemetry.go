@@ -36,6 +36,9 @@ func (m *Machine) report(ctx context.Context, e Event, result outcome, err *Step
 	}
 	if err != nil {
 		level, failures = slog.LevelError, 1
+		if result == waiting {
+			level, failures = slog.LevelWarn, 0
+		}
 		if e.Step == RetireSecret {
 			retireFailures = 1
 		}
