@@ -24,6 +24,7 @@ import (
 	"github.com/rekey-aws/rekey/shared/apikey/iamkey"
 	"github.com/rekey-aws/rekey/shared/apikey/outbound"
 	"github.com/rekey-aws/rekey/shared/apikey/providers"
+	"github.com/rekey-aws/rekey/shared/asking"
 	"github.com/rekey-aws/rekey/shared/retirement"
 	"github.com/rekey-aws/rekey/shared/rotation"
 	"github.com/rekey-aws/rekey/shared/secretstore"
@@ -32,6 +33,7 @@ import (
 func main() {
 	secrets, badClient := secretstore.Client(os.LookupEnv)
 	planner, retireAfter, badPlanner := retirement.FromEnvironment(os.LookupEnv, functionARN)
+	asker, badAsker := asking.FromEnvironment(os.LookupEnv)
 	idleFor, badIdle := apikey.IdleFrom(os.LookupEnv)
 	client := outbound.New(outbound.Options{
 		PrivateHosts: strings.FieldsFunc(os.Getenv("ALLOW_PRIVATE_HOSTS"), func(c rune) bool { return c == ',' || c == ' ' }),
@@ -54,10 +56,11 @@ func main() {
 		Planner:       planner,
 		RetireAfter:   retireAfter,
 		RetireFirst:   true,
+		Asker:         asker,
 		Log:           slog.New(slog.NewJSONHandler(os.Stdout, nil)),
 		Function:      lambdacontext.FunctionName,
 		RequestID:     requestID,
-		Misconfigured: errors.Join(cmp.Or(badClient, badUsers, badPlanner), badIdle), // the clients read the same settings
+		Misconfigured: errors.Join(cmp.Or(badClient, badUsers, badPlanner, badAsker), badIdle), // the clients read the same settings
 	}
 	lambda.Start(machine.Handle)
 }
