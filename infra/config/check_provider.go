@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -41,7 +42,8 @@ func (c *checker) readVendors(dir string) {
 		return
 	}
 	at := path{"providers"}
-	own, err := declarative.Files(os.DirFS(filepath.Join(dir, filepath.FromSlash(string(c.Providers)))))
+	folder := os.DirFS(filepath.Join(dir, filepath.FromSlash(string(c.Providers))))
+	own, err := declarative.Files(folder)
 	switch {
 	case err != nil:
 		for line := range strings.Lines(err.Error()) { // file:line: what is wrong
@@ -50,8 +52,13 @@ func (c *checker) readVendors(dir string) {
 	case len(own) == 0:
 		c.wrong(at, "there is no such folder, or no file *.yaml in it", "put the providers' files there, or remove the key")
 	}
-	c.vendors = maps.Clone(c.vendors)
+	c.vendors, c.own = maps.Clone(c.vendors), map[string][]byte{}
 	maps.Copy(c.vendors, own)
+	for name := range own {
+		if c.own[name+".yaml"], err = fs.ReadFile(folder, name+".yaml"); err != nil {
+			c.wrong(at, "the file "+name+".yaml cannot be read", "")
+		}
+	}
 }
 
 // apiKey is checked against the provider's file.

@@ -54,8 +54,10 @@ type File struct {
 	// Tags of everything that can have tags.
 	Tags map[string]string `json:"tags,omitempty"`
 
-	// vendors are the providers that there are, those of the folder among them.
+	// vendors are the providers that there are, those of the folder among them; own are the
+	// folder's files as they are.
 	vendors map[string]declarative.File
+	own     map[string][]byte
 }
 
 // Regions are the primary Region, where secrets are rotated, and those with replicas.
@@ -242,9 +244,12 @@ func (f *File) Clone() *File {
 	if err != nil {
 		panic(err) // plain data
 	}
-	c := &File{vendors: f.vendors} // never written to
+	c := &File{vendors: f.vendors, own: f.own} // never written to
 	if err := json.Unmarshal(text, c); err != nil {
 		panic(err)
 	}
 	return c
 }
+
+// OwnProviders are the files of the folder that Providers names, by name.
+func (f *File) OwnProviders() map[string][]byte { return f.own }

@@ -113,6 +113,9 @@ apiKeys:
 	if err != nil {
 		t.Fatal(err)
 	}
+	if own := f.OwnProviders(); len(own) != 1 || len(own["acme.yaml"]) == 0 {
+		t.Errorf("%d files, want acme.yaml", len(own))
+	}
 	if got := f.Secrets()[0].SecretKeys(); !slices.Contains(got, "token") {
 		t.Errorf("keys %v, want the provider's", got)
 	}

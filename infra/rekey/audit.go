@@ -186,21 +186,25 @@ func (p *primary) configure(props *FunctionProps, s forwarder.Settings) {
 		return
 	}
 	props.Environment[forwarder.EnvConfig] = "/opt/forwarder.json"
-	props.Layers = []string{p.layer("ForwarderSettings", "forwarder.json", text)}
+	props.Layers = []string{p.layer("ForwarderSettings", map[string][]byte{"forwarder.json": text})}
 }
 
 // playbooks is where the pages that alerts link to are read.
 const playbooks = "https://github.com/rekey-aws/rekey/blob/main/docs/playbooks/"
 
-// layer holds one file, which functions find in /opt.
-func (p *primary) layer(id, name string, content []byte) string {
+// layer holds files, which functions find in /opt. Everyone may read them: their modes go
+// into the archive, and a function does not run as the files' owner.
+func (p *primary) layer(id string, files map[string][]byte) string {
 	dir := filepath.Join(*p.app.Outdir(), ".files", id)
-	err := os.MkdirAll(dir, 0o750)
-	if err == nil {
-		err = os.WriteFile(filepath.Join(dir, name), content, 0o600)
-	}
-	if err != nil {
-		panic(fmt.Errorf("writing %s: %w", name, err))
+	for name, content := range sorted(files) {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		err := os.MkdirAll(filepath.Dir(path), 0o755) //nolint:gosec // see above
+		if err == nil {
+			err = os.WriteFile(path, content, 0o644) //nolint:gosec // see above
+		}
+		if err != nil {
+			panic(fmt.Errorf("writing %s: %w", name, err))
+		}
 	}
 	asset := awss3assets.NewAsset(p.stack, jsii.String(id), &awss3assets.AssetProps{Path: &dir})
 	layer := awslambda.NewCfnLayerVersion(p.stack, jsii.String(id+"Layer"), &awslambda.CfnLayerVersionProps{

@@ -172,6 +172,9 @@ func (p *primary) buildFunctions() {
 		if name != config.RotateAPIKey && p.network != nil {
 			props.Attachment = p.attachment(name)
 		}
+		if name == config.RotateAPIKey {
+			p.addProviders(&props)
+		}
 		f := NewFunction(p.stack, identifier(name), props)
 		p.functions[name] = f
 		p.permissions[name] = f.invokedBy("InvokedBySecretsManager", "secretsmanager.amazonaws.com", "")

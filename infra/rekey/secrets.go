@@ -28,6 +28,8 @@ func (p *primary) buildSecrets() {
 			}
 		case s.APIKey != nil && s.APIKey.Admin != "":
 			admins[s.Function] = append(admins[s.Function], sealed{s.APIKey.Admin, s.APIKey.AdminKey})
+		case s.Generated != nil && s.Generated.Authority != "":
+			admins[s.Function] = append(admins[s.Function], sealed{s.Generated.Authority, s.Generated.AuthorityKey})
 		}
 		for _, name := range slices.Concat(s.Readers.Pipelines, s.Writers.Pipelines) {
 			if !slices.Contains(reads[name], secret.ARN) {
@@ -42,6 +44,7 @@ func (p *primary) buildSecrets() {
 			f.mayAskRDS(databases[name])
 		}
 	}
+	p.mayManageKeys()
 	for name, pl := range sorted(p.pipelines) {
 		if len(reads[name]) > 0 {
 			pl.MayDecrypt(p.secretsKey, reads[name]...)

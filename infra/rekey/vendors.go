@@ -1,0 +1,46 @@
+package rekey
+
+import (
+	"slices"
+
+	"github.com/rekey-aws/rekey/infra/config"
+)
+
+// addProviders deploys the file's own providers with rotate-apikey.
+func (p *primary) addProviders(props *FunctionProps) {
+	files := map[string][]byte{}
+	for name, content := range p.OwnProviders() {
+		files["providers/"+name] = content
+	}
+	if len(files) == 0 {
+		return
+	}
+	props.Layers = append(props.Layers, p.layer("Providers", files))
+	props.Environment["PROVIDERS_DIR"] = "/opt/providers"
+}
+
+// accessKeyActions are what the provider aws-iam does with a user's access keys.
+var accessKeyActions = []string{
+	"iam:CreateAccessKey", "iam:DeleteAccessKey", "iam:GetAccessKeyLastUsed", "iam:ListAccessKeys", "iam:UpdateAccessKey",
+}
+
+// mayManageKeys lets rotate-apikey make and end access keys of the users whose keys it
+// rotates, and of no other. A user's path is not known: the name is.
+func (p *primary) mayManageKeys() {
+	var users []string
+	for _, s := range p.secrets {
+		if k := s.APIKey; k != nil && k.Provider == "aws-iam" {
+			user := "arn:" + *p.stack.Partition() + ":iam::" + account(p.stack) + ":user/"
+			users = append(users, user+k.Options["userName"], user+"*/"+k.Options["userName"])
+		}
+	}
+	if len(users) == 0 {
+		return
+	}
+	slices.Sort(users)
+	p.functions[config.RotateAPIKey].May("AccessKeys", "Access keys of IAM users",
+		Statement{
+			Sid: "AccessKeys", Actions: accessKeyActions, Resources: slices.Compact(users),
+			Wide: "The name of a user is unique in the account, whatever its path: the * stands for the path alone.",
+		})
+}
