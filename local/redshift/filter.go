@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -48,6 +47,10 @@ func (s *Server) line(ctx context.Context, client net.Conn) {
 	if err != nil {
 		return
 	}
+	if binary.BigEndian.Uint32(startup[4:]) == cancelRequest {
+		s.cancel(ctx, startup)
+		return
+	}
 	backend, err := (&net.Dialer{}).DialContext(ctx, "tcp", s.backend.Addr())
 	if err != nil {
 		return // the server is down
@@ -75,8 +78,6 @@ func (s *Server) greet(client net.Conn) ([]byte, net.Conn, error) {
 		switch {
 		case err != nil:
 			return nil, nil, err
-		case code == cancelRequest:
-			return nil, nil, errors.New("nothing is cancelled here")
 		case code != sslRequest:
 			return message, client, nil
 		case s.tls == nil:
@@ -89,6 +90,18 @@ func (s *Server) greet(client net.Conn) ([]byte, net.Conn, error) {
 			return nil, nil, err
 		}
 		client = tls.Server(client, s.tls)
+	}
+}
+
+// cancel passes a request to cancel a statement on: the key in it is the server's.
+func (s *Server) cancel(ctx context.Context, request []byte) {
+	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", s.backend.Addr())
+	if err != nil {
+		return // the server is down, and the statement with it
+	}
+	defer conn.Close()
+	if _, err := conn.Write(request); err == nil {
+		_, _ = io.Copy(io.Discard, conn) // the server closes it when the signal is sent
 	}
 }
 

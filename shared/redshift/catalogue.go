@@ -45,16 +45,32 @@ type pairState struct {
 // a superuser puts users into groups.
 func mark(base string) string { return "rekey:" + base }
 
+// names are the two users, for a WHERE.
+func names(base, clone string) string { return "(" + text(base) + ", " + text(clone) + ")" }
+
+// Queries for what every user may see of the two, and of itself.
+//
+// https://docs.aws.amazon.com/redshift/latest/dg/r_Users-creatingaltering-and-deleting-users.html (pg_user)
+// https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_GROUP.html (pg_group)
+const (
+	usersQuery  = "SELECT usename, usesysid, usesuper, usecreatedb, valuntil, useconfig, usename = current_user FROM pg_user WHERE usename = current_user OR usename IN "
+	groupsQuery = "SELECT groname, grolist FROM pg_group"
+)
+
 // readUsers reads what every user may see of the two, and of itself.
 func readUsers(ctx context.Context, r runner, base, clone string) (st pairState, err error) {
-	users, err := r.run(ctx, "SELECT usename, usesysid, usesuper, usecreatedb, valuntil, useconfig, usename = current_user FROM pg_user WHERE usename = current_user OR usename IN "+names(base, clone))
+	tables, err := r.read(ctx, []string{usersQuery + names(base, clone), groupsQuery})
 	if err != nil {
 		return st, err
 	}
+	return st, st.users(tables[0], tables[1], base, clone)
+}
+
+func (st *pairState) users(users, groups [][]string, base, clone string) (err error) {
 	for _, row := range users {
 		u := user{name: row[0], id: row[1], superuser: isTrue(row[2]), createDB: isTrue(row[3]), validUntil: never(row[4])}
 		if u.settings, err = array(row[5]); err != nil {
-			return st, err
+			return err
 		}
 		if isTrue(row[6]) {
 			st.admin = u
@@ -66,43 +82,36 @@ func readUsers(ctx context.Context, r runner, base, clone string) (st pairState,
 			st.clone = &u
 		}
 	}
-	return st, nil
+	return st.memberships(groups, base)
 }
-
-// names are the two users, for a WHERE.
-func names(base, clone string) string { return "(" + text(base) + ", " + text(clone) + ")" }
 
 // readPair reads what is the same in all databases.
 //
-// https://docs.aws.amazon.com/redshift/latest/dg/r_PG_USER.html (pg_user, in "Creating, altering, and deleting users")
 // https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_USER_INFO.html
 // https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_REDSHIFT_DATABASES.html
 func readPair(ctx context.Context, r runner, base, clone string) (st pairState, err error) {
-	if st, err = readUsers(ctx, r, base, clone); err != nil {
-		return st, err
-	}
 	both := names(base, clone)
-	infos, err := r.run(ctx, "SELECT user_name, connection_limit, syslog_access, session_timeout FROM svv_user_info WHERE user_name IN "+both)
+	tables, err := r.read(ctx, append([]string{
+		usersQuery + both, groupsQuery,
+		"SELECT user_name, connection_limit, syslog_access, session_timeout FROM svv_user_info WHERE user_name IN " + both,
+		"SELECT database_name FROM svv_redshift_databases WHERE database_type = 'local'",
+	}, queries(clusterViews, both)...))
 	if err != nil {
 		return st, err
 	}
-	for _, row := range infos {
+	if err := st.users(tables[0], tables[1], base, clone); err != nil {
+		return st, err
+	}
+	for _, row := range tables[2] {
 		if u := st.user(row[0]); u != nil {
 			u.limit, u.syslog, u.timeout = unlimited(row[1]), row[2], zero(row[3])
 		}
 	}
-	if err := st.readGroups(ctx, r, base); err != nil {
-		return st, err
-	}
-	databases, err := r.run(ctx, "SELECT database_name FROM svv_redshift_databases WHERE database_type = 'local'")
-	if err != nil {
-		return st, err
-	}
-	for _, row := range databases {
+	for _, row := range tables[3] {
 		st.databases = append(st.databases, row[0])
 	}
 	slices.Sort(st.databases)
-	return st, st.readGrants(ctx, r, both, clusterViews)
+	return st, st.addGrants(clusterViews, tables[4:])
 }
 
 // user is the one of the pair with a name, or nil.
@@ -115,15 +124,9 @@ func (st *pairState) user(name string) *user {
 	return nil
 }
 
-// readGroups reads the groups that the two are in.
-//
-// https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_GROUP.html
-func (st *pairState) readGroups(ctx context.Context, r runner, base string) error {
-	rows, err := r.run(ctx, "SELECT groname, grolist FROM pg_group")
-	if err != nil {
-		return err
-	}
-	for _, row := range rows {
+// memberships are the groups that the two are in.
+func (st *pairState) memberships(groups [][]string, base string) error {
+	for _, row := range groups {
 		members, err := array(row[1])
 		if err != nil {
 			return err
@@ -204,14 +207,18 @@ var databaseViews = []view{
 	}},
 }
 
-// readGrants adds what views tell to the two users.
-func (st *pairState) readGrants(ctx context.Context, r runner, both string, views []view) error {
+// queries of views, about users.
+func queries(views []view, both string) (all []string) {
 	for _, v := range views {
-		rows, err := r.run(ctx, v.query+both)
-		if err != nil {
-			return err
-		}
-		for _, row := range rows {
+		all = append(all, v.query+both)
+	}
+	return all
+}
+
+// addGrants adds what views tell to the two users.
+func (st *pairState) addGrants(views []view, tables [][][]string) error {
+	for i, v := range views {
+		for _, row := range tables[i] {
 			u := st.user(row[0])
 			g, ok := v.read(row)
 			if u == nil || !ok || g.privilege == "RULE" || g.privilege == "TRIGGER" { // not Redshift's to grant

@@ -2,6 +2,7 @@ package redshift
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/rekey-aws/rekey/shared/dbuser"
@@ -12,37 +13,32 @@ import (
 func readDatabase(ctx context.Context, r runner, p dbuser.Pair) (pairState, error) {
 	here := pairState{base: &user{name: p.Base}, clone: &user{name: p.Clone}}
 	both := names(p.Base, p.Clone)
-	if err := here.readGrants(ctx, r, both, databaseViews); err != nil {
-		return here, err
+	all := append([]string{proceduresQuery, strings.ReplaceAll(defaultsQuery, "$both", both)}, queries(databaseViews, both)...)
+	views := len(all)
+	all = append(all, functionsQuery+both)
+	for _, o := range owners {
+		all = append(all, o.query+both)
 	}
-	procedures, err := readProcedures(ctx, r)
+	tables, err := r.read(ctx, all)
 	if err != nil {
 		return here, err
-	}
-	if err := here.readGrants(ctx, r, both, []view{functionView(procedures)}); err != nil {
-		return here, err
-	}
-	if err := here.readDefaults(ctx, r, both); err != nil {
-		return here, err
-	}
-	return here, here.readOwned(ctx, r, both, procedures)
-}
-
-// readProcedures reads which of the functions are procedures: the view of
-// privileges does not tell.
-//
-// https://docs.aws.amazon.com/redshift/latest/dg/r_PG_PROC_INFO.html
-func readProcedures(ctx context.Context, r runner) (map[string]bool, error) {
-	rows, err := r.run(ctx, "SELECT n.nspname, p.proname, oidvectortypes(p.proargtypes) FROM pg_proc_info p, pg_namespace n WHERE n.oid = p.pronamespace AND p.prokind = 'p'")
-	if err != nil {
-		return nil, err
 	}
 	procedures := map[string]bool{}
-	for _, row := range rows {
+	for _, row := range tables[0] {
 		procedures[routine(row[0], row[1], row[2])] = true
 	}
-	return procedures, nil
+	if err := here.addGrants(append(slices.Clone(databaseViews), functionView(procedures)), tables[2:views+1]); err != nil {
+		return here, err
+	}
+	here.addOwned(tables[views+1:], procedures)
+	return here, here.addDefaults(tables[1])
 }
+
+// proceduresQuery tells which of the functions are procedures: the view of
+// privileges does not.
+//
+// https://docs.aws.amazon.com/redshift/latest/dg/r_PG_PROC_INFO.html
+const proceduresQuery = "SELECT n.nspname, p.proname, oidvectortypes(p.proargtypes) FROM pg_proc_info p, pg_namespace n WHERE n.oid = p.pronamespace AND p.prokind = 'p'"
 
 // routine names a function as GRANT does. The types of its arguments are the
 // server's own words.
@@ -57,33 +53,33 @@ func routineKind(procedures map[string]bool, name string) string {
 	return " ON FUNCTION "
 }
 
-// functionView tells of functions and procedures.
+// functionsQuery tells of functions and procedures.
 //
 // https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_FUNCTION_PRIVILEGES.html
+const functionsQuery = "SELECT identity_name, namespace_name, function_name, argument_types, privilege_type, admin_option FROM svv_function_privileges WHERE identity_type = 'user' AND identity_name IN "
+
 func functionView(procedures map[string]bool) view {
-	return view{"SELECT identity_name, namespace_name, function_name, argument_types, privilege_type, admin_option FROM svv_function_privileges WHERE identity_type = 'user' AND identity_name IN ", func(row []string) (grant, bool) {
+	return view{functionsQuery, func(row []string) (grant, bool) {
 		name := routine(row[1], row[2], row[3])
 		return grant{privilege: row[4], kind: routineKind(procedures, name), object: name, option: isTrue(row[5]), to: self}, !internalSchema(row[1])
 	}}
 }
 
-// readDefaults reads the default privileges that others give to the two, and
-// those that the two give to others on what they will create.
+// defaultsQuery tells of the default privileges that others give to the two, and
+// of those that the two give to others on what they will create.
 //
 // https://docs.aws.amazon.com/redshift/latest/dg/r_SVV_DEFAULT_PRIVILEGES.html
-func (st *pairState) readDefaults(ctx context.Context, r runner, both string) error {
-	rows, err := r.run(ctx, "SELECT owner_name, schema_name, object_type, privilege_type, grantee_name, grantee_type, admin_option FROM svv_default_privileges"+
-		" WHERE (grantee_type = 'user' AND grantee_name IN "+both+") OR (owner_type = 'user' AND owner_name IN "+both+")")
-	if err != nil {
-		return err
-	}
+const defaultsQuery = "SELECT owner_name, schema_name, object_type, privilege_type, grantee_name, grantee_type, admin_option FROM svv_default_privileges" +
+	" WHERE (grantee_type = 'user' AND grantee_name IN $both) OR (owner_type = 'user' AND owner_name IN $both)"
+
+func (st *pairState) addDefaults(rows [][]string) error {
 	for _, row := range rows {
 		owner, grantee := st.user(row[0]), st.user(row[4])
 		if row[5] != "user" {
 			grantee = nil
 		}
 		if owner != nil && grantee != nil {
-			continue // between the two, or to itself: see readOwned
+			continue // between the two, or to itself: see addOwned
 		}
 		g := grant{privilege: row[3], kind: map[string]string{"RELATION": " ON TABLES", "FUNCTION": " ON FUNCTIONS", "PROCEDURE": " ON PROCEDURES"}[row[2]], option: isTrue(row[6])}
 		if g.kind == "" || g.privilege == "RULE" || g.privilege == "TRIGGER" {
@@ -134,16 +130,10 @@ var owners = []struct {
 	},
 }
 
-// readOwned gives each of the two what it needs on what the other owns, and
-// leaves out of the lists what an owner has anyway: of both, so that they can be
-// compared.
-func (st *pairState) readOwned(ctx context.Context, r runner, both string, procedures map[string]bool) error {
-	for _, o := range owners {
-		rows, err := r.run(ctx, o.query+both)
-		if err != nil {
-			return err
-		}
-		for _, row := range rows {
+// addOwned notes what each of the two needs on what the other owns.
+func (st *pairState) addOwned(tables [][][]string, procedures map[string]bool) {
+	for i, o := range owners {
+		for _, row := range tables[i] {
 			if internalSchema(row[1]) {
 				continue
 			}
@@ -156,11 +146,10 @@ func (st *pairState) readOwned(ctx context.Context, r runner, both string, proce
 				kind = routineKind(procedures, object)
 			}
 			for _, p := range o.privileges {
-				st.share(row[0], grant{privilege: p, kind: kind, object: object, to: self})
+				st.owned = append(st.owned, owned{row[0], grant{privilege: p, kind: kind, object: object, to: self}})
 			}
 		}
 	}
-	return nil
 }
 
 // owned is what one of the two owns and the other is to have.
@@ -168,5 +157,3 @@ type owned struct {
 	owner string
 	grant grant
 }
-
-func (st *pairState) share(owner string, g grant) { st.owned = append(st.owned, owned{owner, g}) }

@@ -103,7 +103,7 @@ func (s *session) TestPair(ctx context.Context, p dbuser.Pair) error {
 	if st.admin.superuser {
 		p.Known = true // it was made or proven before
 		_, lacks, err = s.equalise(ctx, p, func(context.Context, runner, edit) error { return nil })
-	} else if err = st.readGroups(ctx, s.runner, p.Base); err == nil {
+	} else {
 		lacks, err = st.visible(p)
 	}
 	if err != nil {

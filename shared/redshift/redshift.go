@@ -88,6 +88,9 @@ type runner interface {
 	// run runs one statement, and returns its rows as text; NULL is "". Errors are
 	// translated.
 	run(ctx context.Context, statement string) ([][]string, error)
+	// read runs queries that have nothing to do with each other, and returns their
+	// rows in their order.
+	read(ctx context.Context, queries []string) ([][][]string, error)
 	// in is the same in another database. Close it apart.
 	in(ctx context.Context, database string) (runner, error)
 	// try implements [dbuser.Session].

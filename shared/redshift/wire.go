@@ -99,6 +99,17 @@ func (w *wire) run(ctx context.Context, statement string) (table [][]string, err
 	return table, nil
 }
 
+func (w *wire) read(ctx context.Context, queries []string) ([][][]string, error) {
+	tables := make([][][]string, len(queries))
+	for i, q := range queries {
+		var err error
+		if tables[i], err = w.run(ctx, q); err != nil {
+			return nil, err
+		}
+	}
+	return tables, nil
+}
+
 // dialer connects and turns TLS on.
 type dialer struct {
 	ctx   context.Context

@@ -1,0 +1,456 @@
+package redshiftapi_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/lib/pq"
+
+	"github.com/rekey-aws/rekey/local/database/databasetest"
+	"github.com/rekey-aws/rekey/local/redshift/redshifttest"
+	"github.com/rekey-aws/rekey/shared/dbuser"
+	"github.com/rekey-aws/rekey/shared/dbuser/dbusertest"
+	"github.com/rekey-aws/rekey/shared/redshift"
+	"github.com/rekey-aws/rekey/shared/redshiftapi/redshiftapitest"
+	"github.com/rekey-aws/rekey/shared/rotation"
+	"github.com/rekey-aws/rekey/shared/rotation/rotationtest"
+)
+
+func TestMain(m *testing.M) { databasetest.Main(m) }
+
+const (
+	adminARN      = "arn:aws:secretsmanager:us-east-1:123456789012:secret:admin-AbCdEf"
+	adminPassword = "Password-1-of-the-admin"
+	basePassword  = "Password-1-of-the-base"
+)
+
+// warehouse is a stand-in for Redshift that is reached through the Data API, with
+// a user whose secret is rotated.
+type warehouse struct {
+	*redshifttest.Cluster
+	t       *testing.T
+	api     *redshiftapitest.Fake
+	store   *rotationtest.Store
+	machine *rotation.Machine
+	log     strings.Builder
+	secret  string // its ARN
+}
+
+// way is who administers the user, and where.
+type way struct {
+	name   string
+	host   string
+	admin  string
+	secret map[string]any
+}
+
+var ways = []way{
+	{"a cluster, by the administrator's secret", clusterHost, "root", map[string]any{"masterarn": adminARN}},
+	{"a cluster, by temporary credentials", clusterHost, "rekey_admin", map[string]any{"adminAuth": "iam", "adminUser": "rekey_admin"}},
+	{"a workgroup, by the administrator's secret", workgroupHost, "root", map[string]any{"masterarn": adminARN}},
+	{"a workgroup, by the function's role", workgroupHost, "IAMR:rotate-redshift", map[string]any{"adminAuth": "iam", "adminUser": "IAMR:rotate-redshift"}},
+}
+
+func newWarehouse(t *testing.T, w way, extra map[string]any, driver redshift.Driver) *warehouse {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("needs a database server")
+	}
+	h := &warehouse{Cluster: redshifttest.Start(t), t: t, api: region()}
+	h.silently("CREATE ROLE "+pq.QuoteIdentifier(w.admin)+" LOGIN SUPERUSER PASSWORD '"+adminPassword+"'", "CREATE ROLE app LOGIN PASSWORD '"+basePassword+"'")
+	if err := h.Exec(t.Context(), "dev",
+		"SELECT redshift.create_group('analysts', 'group')", "ALTER GROUP analysts ADD USER app", "CREATE SCHEMA shop", "GRANT USAGE, CREATE ON SCHEMA shop TO app",
+		"CREATE TABLE shop.a (n int)", "CREATE TABLE shop.b (n int)", "CREATE TABLE shop.c (n int)", "CREATE TABLE shop.d (n int)", "CREATE TABLE shop.e (n int)", "GRANT SELECT ON ALL TABLES IN SCHEMA shop TO app", "GRANT INSERT ON shop.a TO app"); err != nil {
+		t.Fatal(err)
+	}
+	secret := map[string]any{"engine": "redshift", "host": w.host, "username": "app", "password": basePassword, "access": "data-api", "note": "kept"}
+	port := 5439
+	if w.host == workgroupHost {
+		port, secret["port"] = 5440, 5440
+	}
+	maps.Copy(secret, w.secret)
+	maps.Copy(secret, extra)
+	h.store = rotationtest.NewStore(t, document(t, secret))
+	h.store.Others = map[string]rotation.Value{adminARN: document(t, map[string]any{"engine": "redshift", "host": w.host, "port": port, "username": w.admin, "password": adminPassword})}
+	h.secret = h.store.Begin().SecretID
+	h.store.Unlabel(rotation.Pending)
+	h.api.Warehouse, h.api.Secret = h.Server, h.current
+	api := directory(t, h.api, nil)
+	driver.API = api
+	policy, err := dbuser.PolicyFrom(func(string) (string, bool) { return "", false })
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.machine = &rotation.Machine{
+		Store: h.store, Log: slog.New(slog.NewJSONHandler(&h.log, nil)),
+		Engine: &dbuser.Engine{Drivers: map[string]dbuser.Driver{"redshift": driver}, Policy: policy, RDS: api},
+	}
+	return h
+}
+
+// silently runs statements that leave no trace in the logs.
+func (h *warehouse) silently(statements ...string) {
+	h.t.Helper()
+	if err := h.Database.Exec(h.t.Context(), statements...); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+func document(t *testing.T, doc map[string]any) rotation.Value {
+	t.Helper()
+	raw, err := json.Marshal(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rotation.TextValue(string(raw))
+}
+
+// current is what the Data API reads: AWSCURRENT, and nothing else.
+func (h *warehouse) current(arn string) (user, password string, err error) {
+	v := h.store.Others[arn]
+	if arn == h.secret {
+		_, v = h.store.Labelled(rotation.Current)
+	}
+	var doc struct{ Username, Password string }
+	err = json.Unmarshal([]byte(v.Reveal()), &doc)
+	return doc.Username, doc.Password, err
+}
+
+func (h *warehouse) credential(label string) (user, password string) {
+	h.t.Helper()
+	_, v := h.store.Labelled(label)
+	var doc struct{ Username, Password, Note string }
+	if err := json.Unmarshal([]byte(v.Reveal()), &doc); err != nil || doc.Note != "kept" {
+		h.t.Fatalf("the value labelled %s is not the secret: %v", label, err)
+	}
+	return doc.Username, doc.Password
+}
+
+// logsIn asks the server itself, over the wire.
+func (h *warehouse) logsIn(label string) error {
+	user, password := h.credential(label)
+	s, err := redshift.Driver{Roots: h.Roots}.Login(h.t.Context(), dbuser.Login{
+		Host: h.Host, Port: h.Port, ServerName: h.Host, Database: "dev", Username: user, Password: rotation.TextValue(password),
+	})
+	if err == nil {
+		err = s.Close()
+	}
+	return err
+}
+
+func (h *warehouse) mustNotLeak() {
+	h.t.Helper()
+	logs, err := h.Database.Logs()
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	passwords := []string{adminPassword, basePassword}
+	for _, label := range []string{rotation.Current, rotation.Previous} {
+		_, p := h.credential(label)
+		passwords = append(passwords, p)
+	}
+	for where, text := range map[string]string{"the server's log": logs, "the statements": redshifttest.Log(h.Server), "the machine's log": h.log.String()} {
+		for _, p := range passwords {
+			if strings.Contains(text, p) {
+				h.t.Errorf("a password is in %s", where)
+			}
+		}
+	}
+	if refused := h.Refused(); len(refused) > 0 {
+		h.t.Errorf("Redshift would not take: %v", refused)
+	}
+}
+
+// Alternating users and single ones, by every way of being allowed to.
+func TestRotationsThroughTheDataAPI(t *testing.T) {
+	t.Parallel()
+	for _, w := range ways {
+		for _, strategy := range []string{"alternating", "single"} {
+			t.Run(w.name+", "+strategy, func(t *testing.T) {
+				t.Parallel()
+				h := newWarehouse(t, w, map[string]any{"strategy": strategy}, redshift.Driver{})
+				for n := range 2 {
+					if err := rotationtest.Run(t.Context(), h.machine, h.store.Begin()); err != nil {
+						t.Fatalf("rotation %d: %v", n, err)
+					}
+					if err := h.logsIn(rotation.Current); err != nil {
+						t.Fatalf("rotation %d: locked out: %v", n, err)
+					}
+					if err := h.logsIn(rotation.Previous); (err == nil) != (strategy == "alternating") {
+						t.Errorf("rotation %d: AWSPREVIOUS: %v", n, err)
+					}
+				}
+				h.mustNotLeak()
+				if !strings.Contains(h.log.String(), `"strategy":"`+strategy+`"`) {
+					t.Errorf("the log does not name the strategy:\n%s", h.log.String())
+				}
+				if strategy == "single" {
+					return
+				}
+				alike, err := h.Database.Query(t.Context(), "SELECT count(*) FROM pg_auth_members m JOIN pg_roles r ON r.oid = member WHERE rolname IN ('app', 'app_clone') AND roleid = (SELECT oid FROM pg_roles WHERE rolname = 'analysts')")
+				if err != nil || alike[0][0] != "2" {
+					t.Errorf("the clone is not in the base's group: %v, %v", alike, err)
+				}
+			})
+		}
+	}
+}
+
+// RotateImmediately=false finds out what it can and changes nothing.
+func TestRehearsalThroughTheDataAPI(t *testing.T) {
+	t.Parallel()
+	h := newWarehouse(t, ways[0], nil, redshift.Driver{})
+	if err := rotationtest.RunStep(t.Context(), h.machine, h.store.Begin(), rotation.TestSecret); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range h.Statements() {
+		if !strings.HasPrefix(s, "SELECT ") {
+			t.Errorf("a rehearsal runs %s", s)
+		}
+	}
+}
+
+// A password that is stored as SHA-256 is proven as one that is stored as MD5 is.
+func TestSHA256(t *testing.T) {
+	t.Parallel()
+	h := newWarehouse(t, ways[0], nil, redshift.Driver{SHA256: true})
+	if err := rotationtest.Run(t.Context(), h.machine, h.store.Begin()); err != nil {
+		t.Fatal(err)
+	}
+	_, password := h.credential(rotation.Current)
+	var stored bool
+	for _, s := range h.Statements() {
+		stored = stored || strings.Contains(s, "PASSWORD 'sha256|")
+		if strings.Contains(s, password) {
+			t.Error("a password is in a statement")
+		}
+	}
+	if !stored {
+		t.Errorf("no SHA-256 was stored: %q", h.Statements())
+	}
+	plain := newWarehouse(t, ways[0], map[string]any{"access": "wire"}, redshift.Driver{SHA256: true})
+	dbusertest.MustFail(t, rotationtest.Run(t.Context(), plain.machine, plain.store.Begin()), rotation.ErrConfig, "SHA-256")
+}
+
+// At calls all over a rotation, in every way: AWSCURRENT logs in at once
+// (alternating), or after the rotation ran again (single); and the rotation ends
+// when it runs again, with its token or with another.
+func TestCrashesOfTheDataAPI(t *testing.T) {
+	t.Parallel()
+	faults := []redshiftapitest.Fault{
+		{Lost: true}, {ReplyLost: true}, {Code: "ThrottlingException", Message: "slow down"}, {ReplyLost: true}, {Code: "InternalServerException", Message: "sorry"},
+	}
+	const places = 8 // of a rotation, so that it does not take long
+	for _, strategy := range []string{"alternating", "single"} {
+		t.Run(strategy, func(t *testing.T) {
+			t.Parallel()
+			h := newWarehouse(t, ways[0], map[string]any{"strategy": strategy}, redshift.Driver{})
+			var mu sync.Mutex
+			seen, at, fault := 0, -1, redshiftapitest.Fault{}
+			h.api.Fault = func(operation string, _ int) redshiftapitest.Fault {
+				mu.Lock()
+				defer mu.Unlock()
+				seen++
+				if seen-1 == at && operation != "redshift-data:CancelStatement" {
+					return fault
+				}
+				return redshiftapitest.Fault{}
+			}
+			plan := func(n int, f redshiftapitest.Fault) {
+				mu.Lock()
+				defer mu.Unlock()
+				seen, at, fault = 0, n, f
+			}
+			for range 2 { // from the second on they are as usual
+				plan(-1, redshiftapitest.Fault{})
+				if err := rotationtest.Run(t.Context(), h.machine, h.store.Begin()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			calls, cases := seen, 0
+			for n := calls - 1; n >= 0; n -= max(1, calls/places) {
+				f := faults[cases%len(faults)]
+				r := h.store.Begin()
+				plan(n, f)
+				first := rotationtest.Run(t.Context(), h.machine, r)
+				plan(-1, redshiftapitest.Fault{})
+				if err := h.logsIn(rotation.Current); err != nil && strategy == "alternating" {
+					t.Errorf("%+v at call %d: AWSCURRENT is refused: %v", f, n, err)
+				}
+				if cases%2 == 1 && first != nil {
+					h.store.Unlabel(rotation.Pending)
+					r = h.store.Begin()
+				}
+				if err := rotationtest.Run(t.Context(), h.machine, r); err != nil {
+					t.Fatalf("%+v at call %d: run again, after %v: %v", f, n, first, err)
+				}
+				if err := h.logsIn(rotation.Current); err != nil {
+					t.Fatalf("%+v at call %d: locked out: %v", f, n, err)
+				}
+				cases++
+			}
+			t.Logf("%d calls in a healthy rotation, %d cases", calls, cases)
+			h.mustNotLeak()
+		})
+	}
+}
+
+// Statements take their time, and the account may run no more for a while.
+func TestSlowStatements(t *testing.T) {
+	t.Parallel()
+	h := newWarehouse(t, ways[0], nil, redshift.Driver{})
+	h.api.Looks = 3
+	h.api.Fault = func(operation string, n int) redshiftapitest.Fault {
+		if operation == "redshift-data:ExecuteStatement" && n%3 == 0 {
+			return redshiftapitest.Fault{Code: "ActiveStatementsExceededException", Message: "Active statements exceeded the allowed quota."}
+		}
+		return redshiftapitest.Fault{}
+	}
+	if err := rotationtest.Run(t.Context(), h.machine, h.store.Begin()); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.logsIn(rotation.Current); err != nil {
+		t.Error(err)
+	}
+}
+
+// A statement that does not end in time is cancelled: it changes nothing later.
+func TestAbandonedStatementIsCancelled(t *testing.T) {
+	t.Parallel()
+	h := newWarehouse(t, ways[0], map[string]any{"strategy": "single"}, redshift.Driver{})
+	r := h.store.Begin()
+	if err := rotationtest.RunStep(t.Context(), h.machine, r, rotation.CreateSecret); err != nil {
+		t.Fatal(err)
+	}
+	db := h.Database.DB()
+	tx, err := db.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.ExecContext(t.Context(), "LOCK TABLE pg_authid IN EXCLUSIVE MODE"); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+	defer cancel()
+	err = rotationtest.RunStep(ctx, h.machine, r, rotation.SetSecret)
+	dbusertest.MustFail(t, err, rotation.ErrUnreachable, "did not end in the time there was")
+	if ctx.Err() != nil {
+		t.Error("the error came after the deadline")
+	}
+	if err := tx.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	calls := h.api.Calls()
+	if calls[len(calls)-1] != "redshift-data:CancelStatement" {
+		t.Errorf("the last call is %s", calls[len(calls)-1])
+	}
+	if err := h.logsIn(rotation.Current); err != nil {
+		t.Errorf("the statement went on: %v", err)
+	}
+	if err := rotationtest.Run(t.Context(), h.machine, r); err != nil {
+		t.Errorf("run again: %v", err)
+	}
+}
+
+// What proves a password that cannot log in is the history, while it lasts: a
+// password that is not the last, a change of long ago, no change at all.
+func TestTheHistoryIsTheWitness(t *testing.T) {
+	t.Parallel()
+	h := newWarehouse(t, ways[0], map[string]any{"strategy": "single"}, redshift.Driver{})
+	r := h.store.Begin()
+	for _, step := range []rotation.Step{rotation.CreateSecret, rotation.SetSecret, rotation.TestSecret} {
+		if err := rotationtest.RunStep(t.Context(), h.machine, r, step); err != nil {
+			t.Fatalf("%s: %v", step, err)
+		}
+	}
+	h.api.Now = func() time.Time { return time.Now().Add(25 * time.Hour) }
+	dbusertest.MustFail(t, rotationtest.RunStep(t.Context(), h.machine, r, rotation.TestSecret), rotation.ErrRefused, "no change of the user's password")
+	h.api.Now = nil
+	if err := h.logsIn(rotation.Current); err == nil {
+		t.Error("the old password still logs in")
+	}
+	_, v := h.store.Labelled(rotation.Pending)
+	doc, err := rotation.ParseDocument(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := doc.With("password", "Another-Password-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.store.Plant(r.Token, other, rotation.Pending)
+	err = rotationtest.RunStep(t.Context(), h.machine, r, rotation.TestSecret)
+	dbusertest.MustFail(t, err, rotation.ErrRefused, "another password")
+	if strings.Contains(err.Error(), "Another-Password-1") {
+		t.Error("the error holds a password")
+	}
+}
+
+// Who can write a secret cannot have the administrator set the password of a user
+// whose password he does not know.
+func TestUnknownPasswordThroughTheDataAPI(t *testing.T) {
+	t.Parallel()
+	for _, strategy := range []string{"alternating", "single"} {
+		h := newWarehouse(t, ways[0], map[string]any{"strategy": strategy, "password": "Guessed-Password-1"}, redshift.Driver{})
+		err := rotationtest.Run(t.Context(), h.machine, h.store.Begin())
+		dbusertest.MustFail(t, err, rotation.ErrRefused, "")
+		for _, s := range h.Statements() {
+			if !strings.HasPrefix(s, "SELECT ") {
+				t.Errorf("it ran %s", s)
+			}
+		}
+	}
+}
+
+// The function's role is a user that has no rights, or not the one that the
+// secret says.
+func TestRoleOfAWorkgroup(t *testing.T) {
+	t.Parallel()
+	h := newWarehouse(t, ways[3], nil, redshift.Driver{})
+	h.api.Role = "IAMR:another"
+	h.silently(`CREATE ROLE "IAMR:another" LOGIN`)
+	err := rotationtest.Run(t.Context(), h.machine, h.store.Begin())
+	dbusertest.MustFail(t, err, rotation.ErrConfig, "IAMR:another")
+	h.api.Role = ways[3].admin
+	h.silently(fmt.Sprintf("ALTER ROLE %q NOSUPERUSER", ways[3].admin))
+	h.store.Unlabel(rotation.Pending)
+	dbusertest.MustFail(t, rotationtest.Run(t.Context(), h.machine, h.store.Begin()), rotation.ErrDenied, "no superuser")
+}
+
+// The API's errors are told with what to do.
+func TestErrorsOfTheDataAPI(t *testing.T) {
+	t.Parallel()
+	h := newWarehouse(t, ways[0], nil, redshift.Driver{})
+	for code, want := range map[string]struct {
+		message string
+		kind    error
+		says    string
+	}{
+		"AccessDeniedException":       {"no", rotation.ErrDenied, "redshift-data:ExecuteStatement"},
+		"ValidationException":         {"Redshift endpoint doesn't exist in this region.", rotation.ErrConfig, "endpoint"},
+		"DatabaseConnectionException": {"no", rotation.ErrUnreachable, "available"},
+		"ExecuteStatementException":   {"FATAL: too many connections for user", rotation.ErrUnreachable, "limit"},
+		"ResourceNotFoundException":   {"no", rotation.ErrConfig, "Region"},
+	} {
+		h.api.Fault = func(operation string, _ int) redshiftapitest.Fault {
+			if operation == "redshift-data:ExecuteStatement" {
+				return redshiftapitest.Fault{Code: code, Message: want.message}
+			}
+			return redshiftapitest.Fault{}
+		}
+		err := rotationtest.RunStep(t.Context(), h.machine, h.store.Begin(), rotation.CreateSecret)
+		var step *rotation.StepError
+		if !errors.As(err, &step) || step.Kind != want.kind || !strings.Contains(err.Error(), want.says) {
+			t.Errorf("%s: %v", code, err)
+		}
+		h.store.Unlabel(rotation.Pending)
+	}
+}
