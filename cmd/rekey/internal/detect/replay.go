@@ -18,6 +18,7 @@ import (
 type Replay struct {
 	Paths     []string `arg:"" name:"path" help:"Log files, plain or gzip; folders of them, such as a copy of a trail's bucket; - is standard input." type:"string"`
 	Config    string   `help:"What is ordinary, as JSON: rotation roles, known readers, thresholds; or the settings of the audit forwarder. Without it, nobody is known." placeholder:"FILE"`
+	State     string   `help:"Remember who was seen and what was counted in this file, so that the next replay goes on from there. Slower." type:"path" placeholder:"FILE"`
 	Severity  string   `help:"Show findings of this severity and above: informational, low, medium, high or critical." default:"low" placeholder:"LEVEL"`
 	Detection []string `help:"Show findings of this detection only; may be repeated." placeholder:"ID"`
 	Since     string   `help:"Show findings from this time on: 2026-07-15, or 2026-07-15T15:20:00Z." placeholder:"TIME"`
@@ -79,12 +80,17 @@ func moment(text string) (time.Time, error) {
 }
 
 // Run reads, and prints what it finds when it finds it.
-func (r *Replay) Run(ctx context.Context, stdout io.Writer, screen *terminal.Terminal) error {
+func (r *Replay) Run(ctx context.Context, stdout io.Writer, screen *terminal.Terminal) (err error) {
 	config, err := r.config()
 	if err != nil {
 		return err
 	}
-	detector, err := audit.NewDetector(config, audit.NewMemory())
+	memory, end, err := r.memory()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, end()) }()
+	detector, err := audit.NewDetector(config, memory)
 	if err != nil {
 		return usage("--config: %v", err)
 	}
