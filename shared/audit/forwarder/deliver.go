@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/rekey-aws/rekey/shared/audit"
+	"github.com/rekey-aws/rekey/shared/audit/sink"
 	"github.com/rekey-aws/rekey/shared/rotation"
 )
 
@@ -82,7 +83,7 @@ func (f *Forwarder) noteDelivery(ctx context.Context, s Sink, batch []*work, err
 	if err != nil {
 		f.Log.LogAttrs(ctx, slog.LevelError, "sink failed", slog.String("sink", s.Name()), slog.Bool("optional", s.Optional),
 			slog.String("kind", rotation.KindName(err)), slog.String("error", err.Error()), slog.String("hint", rotation.Hint(err)),
-			slog.Int("findings", len(batch)))
+			slog.Int("findings", len(batch)), slog.Int("SinkFailures", 1), sink.Metric(f.now(), "SinkFailures", []string{"sink"}))
 	}
 	for _, w := range batch {
 		mu.Lock()

@@ -45,22 +45,23 @@ func (l *Log) Deliver(ctx context.Context, findings []audit.Finding) error {
 		if f.Unverified != "" {
 			attrs = append(attrs, slog.String("note", f.Unverified))
 		}
-		attrs = append(attrs, slog.Any("_aws", directive(now())))
+		attrs = append(attrs, Metric(now(), "Findings", []string{"detection", "severity"}, []string{"severity"}))
 		l.To.LogAttrs(ctx, levels[f.Detection.Severity], "finding", attrs...)
 	}
 	return nil
 }
 
-// directive is the metadata object of the embedded metric format.
-func directive(now time.Time) any {
+// Metric is what makes a count of the log line's member of that name, by sets of other members,
+// in CloudWatch's namespace rekey.
+func Metric(now time.Time, name string, dimensions ...[]string) slog.Attr {
 	type metric struct{ Name, Unit string }
 	type set struct {
 		Namespace  string
 		Dimensions [][]string
 		Metrics    []metric
 	}
-	return struct {
+	return slog.Any("_aws", struct {
 		Timestamp         int64 // Unix milliseconds
 		CloudWatchMetrics []set
-	}{now.UnixMilli(), []set{{"rekey", [][]string{{"detection", "severity"}, {"severity"}}, []metric{{"Findings", "Count"}}}}}
+	}{now.UnixMilli(), []set{{"rekey", dimensions, []metric{{name, "Count"}}}}})
 }
