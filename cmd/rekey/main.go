@@ -22,6 +22,7 @@ import (
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/detect"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/plan"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/serve"
+	"github.com/rekey-aws/rekey/cmd/rekey/internal/submit"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/terminal"
 )
 
@@ -32,6 +33,7 @@ type commands struct {
 	Cost    plan.CostCommand  `cmd:"" help:"Check a rekey.yaml, and say what it costs a month."`
 	Value   plan.ValueCommand `cmd:"" help:"Write the first value of a secret, as rekey.yaml describes it, to a pipe."`
 	Audit   detect.Command    `cmd:"" help:"Find in recorded CloudTrail what someone should act on."`
+	Submit  submit.Command    `cmd:"" help:"Hand over the new key that a rotation waits for."`
 	Version kong.VersionFlag  `help:"Print the version."`
 }
 
@@ -88,7 +90,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int
 	}
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	parsed.BindTo(stdout, (*io.Writer)(nil))
-	parsed.Bind(terminal.New(stdout, os.LookupEnv))
+	parsed.Bind(terminal.New(stdout, os.LookupEnv), submit.Environment(os.LookupEnv))
 	if err := parsed.Run(); err != nil {
 		complain(stderr, err.Error())
 		if wrong := (*serve.UsageError)(nil); errors.As(err, &wrong) {

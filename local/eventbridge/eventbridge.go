@@ -29,7 +29,7 @@ type Bus struct {
 	Buses []string // the names of those that exist beside "default"
 
 	OnEvent func(Event)
-	OnCall  func(action string)                  // as for awsjson.Service
+	OnCall  func(action string)                   // as for awsjson.Service
 	Fault   func(operation string) *awsjson.Error // as for awsjson.Service
 
 	mu     sync.Mutex

@@ -45,7 +45,7 @@ func newJournal(c *Command, stdout io.Writer, screen *terminal.Terminal) *journa
 // line is what one line tells; the JSON form has all of it, the text form the most of it.
 type line struct {
 	Time      time.Time `json:"time"`
-	Type      string    `json:"type"` // ready, call, rotation, schedule, dead-letter, lost, stopping
+	Type      string    `json:"type"` // ready, call, rotation, schedule, question, dead-letter, lost, stopping
 	Operation string    `json:"operation,omitempty"`
 	Event     string    `json:"event,omitempty"`
 	Secret    string    `json:"secret,omitempty"`

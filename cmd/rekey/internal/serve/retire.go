@@ -6,19 +6,38 @@ import (
 	"time"
 
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/onemachine"
+	"github.com/rekey-aws/rekey/local/eventbridge"
 	"github.com/rekey-aws/rekey/local/scheduler"
+	"github.com/rekey-aws/rekey/shared/asking"
 )
 
 // retireRole is any: there are no roles here.
 const retireRole = "arn:aws:iam::" + onemachine.Account + ":role/rekey-retire"
 
-// retiring is the environment of functions that plan the end of old credentials with
-// EventBridge Scheduler, which is served in any case.
-func (c *Command) retiring() map[string]string {
-	if c.RetireAfter == 0 {
-		return map[string]string{}
+// environment is what functions get that plan the end of old credentials with EventBridge
+// Scheduler, or ask people by an event. Both are served in any case.
+func (c *Command) environment() map[string]string {
+	env := map[string]string{"ASK_EVENT_BUS": "default"}
+	if c.RetireAfter != 0 {
+		env["RETIRE_ROLE_ARN"], env["RETIRE_AFTER"], env["RETIRE_WINDOW"] = retireRole, c.RetireAfter.String(), "0"
 	}
-	return map[string]string{"RETIRE_ROLE_ARN": retireRole, "RETIRE_AFTER": c.RetireAfter.String(), "RETIRE_WINDOW": "0"}
+	return env
+}
+
+// questions is EventBridge, of which functions ask people.
+func (s *service) questions() func(*onemachine.Machine) (onemachine.Service, error) {
+	bus := &eventbridge.Bus{OnEvent: s.journal.asked}
+	return func(*onemachine.Machine) (onemachine.Service, error) { return onemachine.Service{API: bus}, nil }
+}
+
+// asked prints an event by which a person is asked for something.
+func (j *journal) asked(e eventbridge.Event) {
+	var detail asking.Detail
+	if e.DetailType != asking.DetailType || json.Unmarshal([]byte(e.Detail), &detail) != nil {
+		return
+	}
+	l := line{Time: time.Now(), Type: "question", Event: e.DetailType, Secret: nameOf(detail.Secret), Version: printable(detail.Version), Error: printable(detail.Reason)}
+	j.print(l, j.row(l.Time, 0, j.out.Bold(column("needs a person")), l.Secret, "", "rekey submit "+l.Secret))
 }
 
 func (s *service) scheduler() func(*onemachine.Machine) (onemachine.Service, error) {

@@ -162,7 +162,7 @@ func (s *service) options(functions []onemachine.Function) (o onemachine.Options
 	if c.FunctionLogs {
 		o.Logs = os.Stderr
 	}
-	o.Services = onemachine.Services{"scheduler": s.scheduler()}
+	o.Services = onemachine.Services{"scheduler": s.scheduler(), "events": s.questions()}
 	if err := s.equip(functions, &o); err != nil {
 		return o, err
 	}

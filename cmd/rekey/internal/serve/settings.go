@@ -117,7 +117,7 @@ func (s *service) functions(ctx context.Context) ([]onemachine.Function, error) 
 	functions := make([]onemachine.Function, len(asked))
 	for i, f := range asked {
 		name, file, built := strings.Cut(f, "=")
-		functions[i] = onemachine.Function{Name: name, Binary: file, Env: s.command.retiring()}
+		functions[i] = onemachine.Function{Name: name, Binary: file, Env: s.command.environment()}
 		if built {
 			continue
 		}
