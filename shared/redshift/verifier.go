@@ -6,7 +6,10 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
+	"fmt"
 	"strings"
+
+	"github.com/rekey-aws/rekey/shared/rotation"
 )
 
 // A verifier is what the server stores of a password. Computed here, it lets the
@@ -27,6 +30,21 @@ func sha256Verifier(password, salt string) string {
 	raw, _ := hex.DecodeString(salt) // newSalt's, or what a statement of ours had
 	sum := sha256.Sum256(append([]byte(password), raw...))
 	return "sha256|" + hex.EncodeToString(sum[:]) + "|" + salt
+}
+
+// SHA256From reads from the function's environment how new passwords are stored:
+// REDSHIFT_PASSWORD_HASH, "md5" (when unset) or "sha256". lookup is os.LookupEnv.
+// Errors are ErrConfig.
+func SHA256From(lookup func(string) (string, bool)) (bool, error) {
+	const name = "REDSHIFT_PASSWORD_HASH"
+	switch v, _ := lookup(name); v {
+	case "", "md5":
+		return false, nil
+	case "sha256":
+		return true, nil
+	default:
+		return false, rotation.WithHint(fmt.Errorf("reading the function's settings: %s is %q: %w", name, clip(v), rotation.ErrConfig), name+` must be "md5" or "sha256".`)
+	}
 }
 
 // newSalt has 256 bits, as the server wants it.

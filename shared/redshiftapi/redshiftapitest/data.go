@@ -96,6 +96,9 @@ func (f *Fake) execute(req request) (any, *refusal) {
 		return nil, f.invalid("a statement of at most 100 KB")
 	case workgroup != "" && secret == "":
 		user = f.Role
+		f.needed = append(f.needed, "redshift-serverless:GetCredentials")
+	case secret == "":
+		f.needed = append(f.needed, "redshift:GetClusterCredentials")
 	}
 	for _, s := range f.statements {
 		if s.token == req.text("ClientToken") {

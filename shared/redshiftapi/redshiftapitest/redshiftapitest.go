@@ -48,6 +48,7 @@ type Fake struct {
 	mu         sync.Mutex
 	calls      []string
 	statements []*statement
+	needed     []string // beside what was called
 }
 
 // Fault is what becomes of a call.
@@ -108,6 +109,14 @@ func (f *Fake) Calls() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return slices.Clone(f.calls)
+}
+
+// Actions are what the caller must be allowed: the operations, and those that the
+// Data API carries out with the caller's permissions.
+func (f *Fake) Actions() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return append(slices.Clone(f.calls), f.needed...)
 }
 
 func (f *Fake) now() time.Time {
