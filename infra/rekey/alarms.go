@@ -7,6 +7,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+
+	"github.com/rekey-aws/rekey/shared/audit"
 )
 
 // AlarmsProps are the properties of a deployment's alarms.
@@ -40,7 +42,7 @@ var (
 	FunctionThrottle = Alarm{"alarm-function-throttled", "Function throttled", "Lambda refuses invocations: the concurrency does not suffice."}
 	FunctionSlow     = Alarm{"alarm-function-slow", "Function slow", "An invocation took more than four fifths of its time-out."}
 	DeadLetters      = Alarm{"alarm-dead-letters", "Dead letters", "Events or retirements were given up; they wait in the queue."}
-	ForwarderSilent  = Alarm{"alarm-forwarder-silent", "Forwarder silent", "The audit forwarder has not run for three hours, though it is invoked every hour."}
+	ForwarderSilent  = Alarm{"alarm-forwarder-silent", "Forwarder silent", "The audit forwarder has not run for an hour, though it is invoked every ten minutes."}
 	DeliveryFailed   = Alarm{"alarm-rule-failed", "Events not delivered", "EventBridge could not invoke the audit forwarder."}
 	FleetFailed      = Alarm{"alarm-fleet-failed", "Fleet rotation stopped", "A rotation of the fleet ended before its last secret."}
 )
@@ -62,7 +64,7 @@ const (
 	stepFailures    = "StepFailures"
 	stepDuration    = "StepDuration"
 	retireFailures  = "RetireFailures"
-	overdueSecrets  = "OverdueSecrets"
+	findings        = "Findings"
 )
 
 var steps = []string{"createSecret", "setSecret", "testSecret", "finishSecret"}
@@ -136,10 +138,11 @@ func (a *Alarms) watchFunction(f *Function) {
 func (a *Alarms) watchForwarder(f *Function) {
 	a.make(ForwarderSilent, f.Name, watch{
 		metrics:   []metric{{namespace: "AWS/Lambda", name: "Invocations", dimensions: []string{"FunctionName", f.Name}}},
-		threshold: 1, period: 3600, periods: 3, below: true,
+		threshold: 1, period: 3600, below: true,
 	})
+	overdue, _ := audit.Find("rotation-overdue")
 	a.make(RotationOverdue, f.Name, watch{
-		metrics:   []metric{{namespace: metricNamespace, name: overdueSecrets, dimensions: []string{"function", f.Name}, statistic: "Maximum"}},
+		metrics:   []metric{{namespace: metricNamespace, name: findings, dimensions: []string{"detection", overdue.ID, "severity", overdue.Severity.String()}}},
 		threshold: 1, period: 3600,
 	})
 }
@@ -166,7 +169,6 @@ type watch struct {
 	expression string // of several metrics, m1, m2, …
 	threshold  float64
 	period     int // seconds
-	periods    int // 0: one
 	below      bool
 }
 
@@ -185,7 +187,7 @@ func (a *Alarms) make(kind Alarm, of string, w watch) {
 		AlarmName:          jsii.String(a.props.Name + "-" + kind.ID + "-" + of),
 		AlarmDescription:   jsii.String(fmt.Sprintf("%s: %s. %s What to do: %s", kind.Title, of, kind.Means, kind.Playbook())),
 		ComparisonOperator: &comparison, TreatMissingData: &missing, Threshold: &w.threshold,
-		EvaluationPeriods: jsii.Number(float64(max(w.periods, 1))),
+		EvaluationPeriods: jsii.Number(1),
 		AlarmActions:      anys(a.props.Topics...), OkActions: anys(a.props.Topics...),
 	}
 	if w.expression == "" {

@@ -51,7 +51,11 @@ func (p *primary) audit() {
 func (p *primary) detect() audit.Config {
 	c := audit.Config{
 		RotationFunctions: p.rotators(), Regions: []string{string(p.Regions.Primary)},
-		Deployers: []string{deployers(p.stack)},
+		Deployers: []string{deployers(p.stack)}, Alerting: []string{p.prefix + "-*", config.AuditForwarder},
+		Trails: []string{p.prefix},
+	}
+	if trail := p.Audit.Trail.Existing; trail != nil {
+		c.Trails = []string{string(trail.Trail)}
 	}
 	for _, name := range p.rotators() {
 		c.RotationRoles = append(c.RotationRoles, p.roleARN(name))

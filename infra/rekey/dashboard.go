@@ -51,6 +51,11 @@ func NewDashboard(scope constructs.Construct, id string, p DashboardProps) awscl
 		d.graph(12, "Refused reads, and changes", "Sum", [][]any{{metricNamespace, "SecretReadsDenied"}, {metricNamespace, "SecretChanges"}})
 	}
 	if f := p.Forwarder; f != nil {
+		var told [][]any
+		for _, severity := range []string{"critical", "high", "medium", "low"} {
+			told = append(told, []any{metricNamespace, findings, "severity", severity})
+		}
+		d.graph(24, "Findings by severity", "Sum", told)
 		d.graph(12, "Audit forwarder", "Sum", [][]any{
 			{"AWS/Lambda", "Invocations", "FunctionName", f.Function.Name},
 			{"AWS/Lambda", "Errors", "FunctionName", f.Function.Name},

@@ -42,7 +42,7 @@ type Forwarder struct {
 }
 
 // NewForwarder makes the function that turns events into alerts, with a rule for each kind
-// of event that its detections need, and an hourly look for overdue rotations. What cannot be
+// of event that its detections need, and a schedule on which it looks for overdue rotations. What cannot be
 // delivered goes to the dead letters.
 func NewForwarder(scope constructs.Construct, id string, p ForwarderProps) *Forwarder {
 	f := &Forwarder{Table: p.Name + "-audit"}
@@ -69,9 +69,9 @@ func NewForwarder(scope constructs.Construct, id string, p ForwarderProps) *Forw
 		}
 		f.rule(p.Name, r.Name, &awsevents.CfnRuleProps{Description: jsii.String(r.Description), State: jsii.String(r.State), EventPattern: pattern})
 	}
-	f.rule(p.Name, "overdue", &awsevents.CfnRuleProps{
-		Description: jsii.String("Looks for rotations that should have happened"), State: jsii.String(audit.RuleEnabled),
-		ScheduleExpression: jsii.String("rate(1 hour)"),
+	f.rule(p.Name, "every-ten-minutes", &awsevents.CfnRuleProps{
+		Description: jsii.String("Lets the forwarder look for overdue rotations, and tell of storms that are over"), State: jsii.String(audit.RuleEnabled),
+		ScheduleExpression: jsii.String("rate(10 minutes)"),
 	})
 	return f
 }
@@ -100,7 +100,7 @@ func (f *Forwarder) table(p ForwarderProps) awsdynamodb.CfnTable {
 func tableStatements(c constructs.Construct, p ForwarderProps, table string) []Statement {
 	return []Statement{
 		{Sid: "Remember", Resources: []string{table}, Actions: []string{
-			"dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem",
+			"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query",
 		}},
 		{
 			Sid: "EncryptState", Actions: []string{"kms:Decrypt", "kms:GenerateDataKey"}, Resources: []string{p.Function.RecordsKeyARN},

@@ -12,10 +12,18 @@ import (
 	"github.com/rekey-aws/rekey/infra/config"
 )
 
-// rotateActions are what every rotation does with its secret.
-var rotateActions = []string{
-	"secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue", "secretsmanager:ListSecretVersionIds",
-	"secretsmanager:PutSecretValue", "secretsmanager:UpdateSecretVersionStage",
+// rotates are what a rotation does with its secret. Those of database users look for a
+// password that works in versions without labels, when all others were refused.
+func rotates(function string) []string {
+	all := []string{
+		"secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue",
+		"secretsmanager:PutSecretValue", "secretsmanager:UpdateSecretVersionStage",
+	}
+	if function != config.RotateAPIKey {
+		all = append(all, "secretsmanager:ListSecretVersionIds")
+	}
+	slices.Sort(all)
+	return all
 }
 
 // MayRotate lets a function rotate secrets: read and write them, and use their key for them
@@ -35,7 +43,7 @@ func (f *Function) MayRotate(keyARN string, made, existing []string) {
 		encrypt := throughSecretsManager(f.Construct, "Encrypt", []string{"kms:Decrypt", "kms:GenerateDataKey"}, keys, part)
 		encrypt.Wide = wide
 		f.May(name, "The secrets that "+f.Name+" rotates",
-			Statement{Sid: "Rotate", Actions: rotateActions, Resources: part},
+			Statement{Sid: "Rotate", Actions: rotates(f.Name), Resources: part},
 			encrypt,
 		)
 	}

@@ -1,0 +1,62 @@
+package rekey_test
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/rekey-aws/rekey/infra/config"
+	"github.com/rekey-aws/rekey/infra/rekey"
+)
+
+// beyondTheWire are actions that a role needs and no test of the function can record, with
+// the reason.
+var beyondTheWire = map[string]string{
+	"kms:Decrypt":                     "Secrets Manager, SQS and DynamoDB use the key for the caller",
+	"kms:GenerateDataKey":             "Secrets Manager, SQS and DynamoDB use the key for the caller",
+	"logs:CreateLogStream":            "Lambda writes the function's log",
+	"logs:PutLogEvents":               "Lambda writes the function's log",
+	"xray:PutTelemetryRecords":        "Lambda traces the function",
+	"xray:PutTraceSegments":           "Lambda traces the function",
+	"ec2:AssignPrivateIpAddresses":    "Lambda attaches the function to a VPC",
+	"ec2:CreateNetworkInterface":      "Lambda attaches the function to a VPC",
+	"ec2:DeleteNetworkInterface":      "Lambda attaches the function to a VPC",
+	"ec2:DescribeNetworkInterfaces":   "Lambda attaches the function to a VPC",
+	"ec2:DescribeSubnets":             "Lambda attaches the function to a VPC",
+	"ec2:UnassignPrivateIpAddresses":  "Lambda attaches the function to a VPC",
+	"sqs:SendMessage":                 "Lambda keeps invocations that failed for good",
+	"rds-db:connect":                  "a login to the database, not a call",
+}
+
+// What a function's role allows over all examples is what the function called in its tests,
+// recorded at the wire, and what AWS does for it: nothing missing, nothing more.
+func TestRolesAllowWhatFunctionsCall(t *testing.T) {
+	allowed := map[string][]string{}
+	for _, f := range everything(t) {
+		for name, actions := range allowedActions(t, f) {
+			allowed[name] = append(allowed[name], actions...)
+		}
+	}
+	for _, name := range []string{config.RotateRDS, config.RotateRedshift, config.RotateAPIKey, config.AuditForwarder} {
+		t.Run(name, func(t *testing.T) {
+			text, err := os.ReadFile("../../functions/" + name + "/testdata/actions.txt")
+			if err != nil {
+				t.Fatalf("%v: the function's tests record what it calls, with -update", err)
+			}
+			called := strings.Fields(string(text))
+			for _, a := range called {
+				if !slices.Contains(allowed[name], a) {
+					t.Errorf("the function calls %s, which its role does not allow", a)
+				}
+			}
+			for _, a := range slices.Compact(slices.Sorted(slices.Values(allowed[name]))) {
+				if !slices.Contains(called, a) && beyondTheWire[a] == "" {
+					t.Errorf("the role allows %s, which the function does not call", a)
+				}
+			}
+		})
+	}
+}
