@@ -40,7 +40,7 @@ func (p *primary) audit() {
 	p.configure(&props, settings)
 	var watched []*Function
 	for _, f := range sorted(p.functions) {
-		watched = append(watched, f)
+		watched = append(watched, f.Function)
 	}
 	p.forwarder = NewForwarder(p.stack, "Audit", ForwarderProps{
 		Name: p.prefix, Function: props, Sinks: statements, Watched: watched, Delete: p.deletesRecords(),

@@ -38,9 +38,19 @@ func TestMain(m *testing.M) {
 // examples are the files that every test of whole deployments goes through.
 var examples = []string{"minimal", "api-keys", "multi-region-banking"}
 
+// everythingFile has what the examples leave out.
+const everythingFile = "everything"
+
+// deployments are all files.
+var deployments = append(slices.Clone(examples), everythingFile)
+
 func load(t *testing.T, example string) *config.File {
 	t.Helper()
-	f, err := config.Load("../../examples/" + example + ".yaml")
+	path := "../../examples/" + example + ".yaml"
+	if example == everythingFile {
+		path = "testdata/everything.yaml"
+	}
+	f, err := config.Load(path)
 	if err != nil {
 		t.Fatal(err)
 	}

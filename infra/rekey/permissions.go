@@ -29,7 +29,7 @@ func rotates(function string) []string {
 // MayRotate lets a function rotate secrets: read and write them, and use their key for them
 // and nothing else. Secrets that exist already may have a key that is not known here: the
 // encryption context still names the secret.
-func (f *Function) MayRotate(keyARN string, made, existing []string) {
+func (f *RotationFunction) MayRotate(keyARN string, made, existing []string) {
 	for i, part := range slices.Collect(slices.Chunk(slices.Concat(made, existing), secretsOfPolicy)) {
 		name := "Rotate"
 		if i > 0 {

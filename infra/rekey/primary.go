@@ -21,19 +21,16 @@ type primary struct {
 	network    *Network
 	retirement *Retirement
 	pipelines  map[config.Name]*Pipeline
-	// functions that rotate, and what lets Secrets Manager invoke them, by name.
-	functions   map[string]*Function
-	permissions map[string]awscdk.CfnResource
-	made        map[string]*RotatedSecret // by path; existing ones are not among them
-	forwarder   *Forwarder
-	alarms      string // topic
-	fleet       *Fleet
+	functions  map[string]*RotationFunction // by name
+	made       map[string]*RotatedSecret    // by path; existing ones are not among them
+	forwarder  *Forwarder
+	alarms     string // topic
+	fleet      *Fleet
 }
 
 func (d *deployment) primaryStack() {
 	p := &primary{
-		deployment: d, pipelines: map[config.Name]*Pipeline{}, functions: map[string]*Function{}, permissions: map[string]awscdk.CfnResource{},
-		made:  map[string]*RotatedSecret{},
+		deployment: d, pipelines: map[config.Name]*Pipeline{}, functions: map[string]*RotationFunction{}, made: map[string]*RotatedSecret{},
 		stack: d.newStack(d.prefix, fmt.Sprintf("Rotates the secrets of %s", d.prefix), d.Regions.Primary),
 	}
 	d.Primary = p.stack
@@ -163,7 +160,7 @@ func (p *primary) rotators() []string {
 
 func (p *primary) buildFunctions() {
 	for _, name := range p.rotators() {
-		if p.grace(name) > 0 && p.retirement == nil && name != config.RotateRedshift {
+		if p.retires(name) && p.retirement == nil {
 			p.retirement = NewRetirement(p.stack, "Retirement", p.prefix)
 		}
 	}
@@ -175,19 +172,19 @@ func (p *primary) buildFunctions() {
 		if name == config.RotateAPIKey {
 			p.addProviders(&props)
 		}
-		f := NewFunction(p.stack, identifier(name), props)
+		f := NewRotationFunction(p.stack, identifier(name), props)
 		p.functions[name] = f
-		p.permissions[name] = f.invokedBy("InvokedBySecretsManager", "secretsmanager.amazonaws.com", "")
 		if p.retires(name) {
 			f.mayPlan(p.retirement)
-			p.retirement.Invokes(f, p.recordsKey)
+			p.retirement.Invokes(f.Function, p.recordsKey)
 		}
 	}
 }
 
-// retires: the old credential is ended after a grace period. Redshift has none that lives on.
+// retires: a secret of the function leaves an old credential that is ended after a grace
+// period.
 func (p *primary) retires(name string) bool {
-	return p.retirement != nil && name != config.RotateRedshift && p.grace(name) > 0
+	return slices.ContainsFunc(p.secrets, func(s config.Resolved) bool { return s.Function == name && s.Retires() })
 }
 
 // environment of a function that rotates: see docs/engines/settings.md.

@@ -63,7 +63,7 @@ func (p *primary) secret(s config.Resolved) RotatedSecretProps {
 		},
 		Rotation: Rotation{
 			FunctionARN: function.AliasARN, Expression: s.Schedule.Expression(),
-			Window: int(s.Schedule.Window.Time().Hours()), Immediately: s.RotateImmediately, Permission: p.permissions[s.Function],
+			Window: int(s.Schedule.Window.Time().Hours()), Immediately: s.RotateImmediately, Permission: function.Permission,
 		},
 	}
 	if s.Replicate {

@@ -22,7 +22,7 @@ func (p *primary) watch() {
 
 	functions, aliases := []*Function{}, []string{}
 	for _, f := range sorted(p.functions) {
-		functions, aliases = append(functions, f), append(aliases, f.AliasARN)
+		functions, aliases = append(functions, f.Function), append(aliases, f.AliasARN)
 	}
 	props := AlarmsProps{
 		Name: p.prefix, Topics: append([]string{p.alarms}, topics...), Functions: functions, Forwarder: p.forwarder,
