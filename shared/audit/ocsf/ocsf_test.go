@@ -12,8 +12,18 @@ import (
 // required are the attributes that the class and its objects demand, in version 1.3.0:
 // https://schema.ocsf.io/1.3.0/classes/detection_finding
 var required = [][]string{
-	{"activity_id"}, {"category_uid"}, {"class_uid"}, {"type_uid"}, {"time"}, {"severity_id"}, {"metadata", "version"},
-	{"metadata", "product", "vendor_name"}, {"finding_info", "uid"}, {"finding_info", "title"}, {"cloud", "provider"}, {"remediation", "desc"},
+	{"activity_id"},
+	{"category_uid"},
+	{"class_uid"},
+	{"type_uid"},
+	{"time"},
+	{"severity_id"},
+	{"metadata", "version"},
+	{"metadata", "product", "vendor_name"},
+	{"finding_info", "uid"},
+	{"finding_info", "title"},
+	{"cloud", "provider"},
+	{"remediation", "desc"},
 }
 
 // Every detection's true story becomes a whole finding of the class.

@@ -128,7 +128,7 @@ func (s *service) prepare(ctx context.Context) ([]onemachine.Function, error) {
 }
 
 func (s *service) launch(ctx context.Context, listener net.Listener, functions []onemachine.Function) (err error) {
-	o, err := s.options(functions)
+	o, err := s.options(functions) //nolint:contextcheck // what is scheduled happens whoever has gone away
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
