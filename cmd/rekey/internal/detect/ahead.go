@@ -16,6 +16,7 @@ import (
 type readingAhead struct {
 	pieces  chan piece
 	buffers sync.Pool
+	after   func(read int64) // each piece, if it is set: how much of the file was read
 }
 
 // piece is a part of a file.
@@ -114,6 +115,7 @@ type opened struct {
 	ahead *readingAhead
 	piece piece
 	at    int
+	read  int64
 }
 
 // next is the next file; false after the last.
@@ -147,6 +149,9 @@ func (o *opened) Read(to []byte) (int, error) {
 
 func (o *opened) advance() bool {
 	if o.piece.data != nil {
+		if o.read += int64(len(*o.piece.data)); o.ahead.after != nil {
+			o.ahead.after(o.read)
+		}
 		*o.piece.data = (*o.piece.data)[:cap(*o.piece.data)]
 		o.ahead.buffers.Put(o.piece.data)
 	}

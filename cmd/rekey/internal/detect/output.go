@@ -121,13 +121,14 @@ func (o *output) damaged(file string, err error) error {
 	return o.screen.Err()
 }
 
-// progress tells how far the replay is, once in a while.
-func (o *output) progress(t *totals, begin time.Time) {
+// progress tells how far the replay is, once in a while: read is what has been read of the
+// file that is not among the totals yet.
+func (o *output) progress(t *totals, read int64, begin time.Time) {
 	if o.screen == nil || time.Since(o.shown) < time.Second {
 		return
 	}
 	o.shown = time.Now()
-	line := fmt.Sprintf("%s, %s, %s in %s", terminal.Count(t.files, "file"), size(t.bytes), terminal.Count(t.findings, "finding"), time.Since(begin).Round(time.Second))
+	line := fmt.Sprintf("%s, %s, %s in %s", terminal.Count(t.files, "file"), size(t.bytes+read), terminal.Count(t.findings, "finding"), time.Since(begin).Round(time.Second))
 	if !t.last.IsZero() {
 		line += ", at " + t.last.Format("2006-01-02 15:04")
 	}

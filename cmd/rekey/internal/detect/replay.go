@@ -175,6 +175,7 @@ func (r *replay) all(ctx context.Context) error {
 	files := &finder{until: r.until, totals: &r.totals}
 	ahead := readAhead(ctx, files.each(r.Paths))
 	defer ahead.drain(cancel)
+	ahead.after = func(read int64) { r.out.progress(&r.totals, read, begin) }
 	var n audit.Normalizer
 	for {
 		f, more := ahead.next()
@@ -194,7 +195,7 @@ func (r *replay) all(ctx context.Context) error {
 				return err
 			}
 		}
-		r.out.progress(&r.totals, begin)
+		r.out.progress(&r.totals, 0, begin)
 	}
 }
 
