@@ -104,7 +104,7 @@ apiKeys:
 	if err := os.Mkdir(filepath.Join(dir, "vendors"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	write("vendors/acme.yaml", []byte("provider: acme\nclas: dual\n"))
+	write("vendors/acme.yaml", []byte("provider: acme\nkind: dual\n"))
 	if _, err := config.Parse(name, text); err == nil || !strings.Contains(err.Error(), "acme.yaml:2") {
 		t.Errorf("a file that is wrong: %v", err)
 	}
