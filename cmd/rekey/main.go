@@ -21,20 +21,22 @@ import (
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/demo"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/detect"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/plan"
+	"github.com/rekey-aws/rekey/cmd/rekey/internal/provider"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/serve"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/submit"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/terminal"
 )
 
 type commands struct {
-	Demo    demo.Command      `cmd:"" help:"Rotate a real database password on this machine, and prove it."`
-	Local   serve.Command     `cmd:"" help:"Serve Secrets Manager on this machine, for the AWS CLI and the SDKs."`
-	Init    plan.InitCommand  `cmd:"" help:"Write an example of rekey.yaml, which says what to deploy."`
-	Cost    plan.CostCommand  `cmd:"" help:"Check a rekey.yaml, and say what it costs a month."`
-	Value   plan.ValueCommand `cmd:"" help:"Write the first value of a secret, as rekey.yaml describes it, to a pipe."`
-	Audit   detect.Command    `cmd:"" help:"Find in recorded CloudTrail what someone should act on."`
-	Submit  submit.Command    `cmd:"" help:"Hand over the new key that a rotation waits for."`
-	Version kong.VersionFlag  `help:"Print the version."`
+	Demo     demo.Command      `cmd:"" help:"Rotate a real database password on this machine, and prove it."`
+	Local    serve.Command     `cmd:"" help:"Serve Secrets Manager on this machine, for the AWS CLI and the SDKs."`
+	Init     plan.InitCommand  `cmd:"" help:"Write an example of rekey.yaml, which says what to deploy."`
+	Cost     plan.CostCommand  `cmd:"" help:"Check a rekey.yaml, and say what it costs a month."`
+	Value    plan.ValueCommand `cmd:"" help:"Write the first value of a secret, as rekey.yaml describes it, to a pipe."`
+	Audit    detect.Command    `cmd:"" help:"Find in recorded CloudTrail what someone should act on."`
+	Provider provider.Command  `cmd:"" help:"List the vendors whose keys are rotated, and try out a file for another."`
+	Submit   submit.Command    `cmd:"" help:"Hand over the new key that a rotation waits for."`
+	Version  kong.VersionFlag  `help:"Print the version."`
 }
 
 // The exit codes.

@@ -8,10 +8,10 @@ import (
 )
 
 var (
-	// ErrLimit: the vendor has as many keys as it allows. It is ErrVendor.
+	// ErrLimit is that the vendor has as many keys as it allows. It is ErrVendor.
 	ErrLimit = fmt.Errorf("the vendor's limit of keys is reached: %w", rotation.ErrVendor)
-	// ErrNotSent: the request has certainly not been carried out. It accompanies
-	// another error and is no kind of its own.
+	// ErrNotSent is that the request has certainly not been carried out. It
+	// accompanies another error and is no kind of its own.
 	ErrNotSent = errors.New("not carried out")
 )
 
@@ -21,11 +21,11 @@ func NotSent(err error) error {
 	if err == nil {
 		return nil
 	}
-	return &notSent{err}
+	return &notSentError{err}
 }
 
-// notSent keeps the text of the error as it is.
-type notSent struct{ error }
+// notSentError keeps the text of the error as it is.
+type notSentError struct{ error }
 
-func (n *notSent) Unwrap() error        { return n.error }
-func (n *notSent) Is(target error) bool { return target == ErrNotSent }
+func (n *notSentError) Unwrap() error        { return n.error }
+func (n *notSentError) Is(target error) bool { return target == ErrNotSent }

@@ -82,15 +82,44 @@ func (e *Engine) open(ctx context.Context, r rotation.Request, v rotation.Value,
 	if err != nil {
 		return target{}, err
 	}
+	var admin rotation.Value
+	if t.admin != "" {
+		if admin, err = r.Secret(ctx, t.admin); err != nil {
+			return target{}, rotation.WithHint(fmt.Errorf("reading %s: %w", theAdministrators, err),
+				fmt.Sprintf("%q of the secret must be the ARN of a secret that the function's role may read.", adminKey))
+		}
+	}
+	return t.with(admin)
+}
+
+// ReadAccount is the account of a secret and of the administrator's secret that it
+// names, as the engine reads them; admin is empty if there is none. Errors are
+// ErrConfig.
+func ReadAccount(d Directory, secret, admin rotation.Value) (Account, error) {
+	t, err := (&Engine{Providers: d}).identify(secret, "the secret")
+	if err != nil {
+		return Account{}, err
+	}
+	if t.admin == "" && admin.Len() > 0 {
+		t.admin = "given" // beside a secret that is yet to be made
+	}
+	t, err = t.with(admin)
+	return t.account, err
+}
+
+// with adds what the administrator's secret says; admin is empty if there is none.
+func (t target) with(admin rotation.Value) (target, error) {
 	reader, ok := t.provider.(Reader)
 	if !ok {
 		return t, nil
 	}
 	required, optional, itself := reader.AdminFields()
+	label := t.label
 	var adminDoc rotation.Document
+	var err error
 	switch {
 	case t.admin != "":
-		if adminDoc, err = t.adminDocument(ctx, r); err != nil {
+		if adminDoc, err = t.adminDocument(admin); err != nil {
 			return target{}, err
 		}
 		t.account.Admin, err = material(adminDoc, theAdministrators, required, optional)
@@ -107,12 +136,7 @@ func (e *Engine) open(ctx context.Context, r rotation.Request, v rotation.Value,
 	return t, err
 }
 
-func (t target) adminDocument(ctx context.Context, r rotation.Request) (rotation.Document, error) {
-	v, err := r.Secret(ctx, t.admin)
-	if err != nil {
-		return rotation.Document{}, rotation.WithHint(fmt.Errorf("reading %s: %w", theAdministrators, err),
-			fmt.Sprintf("%q of the secret must be the ARN of a secret that the function's role may read.", adminKey))
-	}
+func (t target) adminDocument(v rotation.Value) (rotation.Document, error) {
 	doc, err := rotation.ParseDocument(v)
 	if err != nil {
 		return rotation.Document{}, fmt.Errorf("%s: %w", theAdministrators, err)

@@ -408,6 +408,9 @@ func wordsOf(v any) string {
 // secretMembers are what answers call secrets, whatever the request was.
 var secretMembers = []string{"access_token", "refresh_token", "id_token", "client_secret", "secret", "token", "password", "private_key", "privateKeyData", "secretText", "api_key", "apiKey", "key", "value"}
 
+// NamesSecret reports whether a member of an answer holds a secret, by its name.
+func NamesSecret(member string) bool { return slices.Contains(secretMembers, member) }
+
 // hideFields hides what an answer calls a secret, before any of it is told.
 func (s *session) hideFields(v any) {
 	switch v := v.(type) {
@@ -417,7 +420,7 @@ func (s *session) hideFields(v any) {
 		}
 	case map[string]any:
 		for name, item := range v {
-			if text, ok := item.(string); ok && len(text) >= 8 && slices.Contains(secretMembers, name) {
+			if text, ok := item.(string); ok && len(text) >= 8 && NamesSecret(name) {
 				s.hide.Hide(text)
 				continue
 			}

@@ -2,6 +2,7 @@ package declarative
 
 import (
 	"fmt"
+	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
@@ -210,7 +211,7 @@ func (c *compiler) request(in place, at string, r *Request) *request {
 	for name, t := range c.templates(in, at+".headers", r.Headers) {
 		out.headers[name] = t
 	}
-	out.repeatable = r.Idempotency != "" || slices.Contains([]string{"GET", "HEAD", "PUT", "DELETE"}, r.Method)
+	out.repeatable = r.Idempotency != "" || slices.Contains([]string{http.MethodGet, http.MethodHead, http.MethodPut, http.MethodDelete}, r.Method)
 	c.address(in, at, r, out)
 	c.body(in, at, r, out)
 	switch {
@@ -277,7 +278,7 @@ func (c *compiler) body(in place, at string, r *Request, out *request) {
 	if bodies > 1 {
 		c.add(at, "has more than one body")
 	}
-	if bodies > 0 && (r.Method == "GET" || r.Method == "HEAD") {
+	if bodies > 0 && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
 		c.add(at, "is a %s with a body", r.Method)
 	}
 	switch {
@@ -406,8 +407,12 @@ func (c *compiler) list(l *List) *list {
 		name, text string
 		to         **expression
 	}{
-		{"name", l.Name, &out.name}, {"created", l.Created, &out.created}, {"lastUsed", l.LastUsed, &out.lastUsed},
-		{"expires", l.Expires, &out.expires}, {"active", l.Active, &out.active}, {"where", l.Where, &out.where},
+		{"name", l.Name, &out.name},
+		{"created", l.Created, &out.created},
+		{"lastUsed", l.LastUsed, &out.lastUsed},
+		{"expires", l.Expires, &out.expires},
+		{"active", l.Active, &out.active},
+		{"where", l.Where, &out.where},
 	} {
 		if e.text != "" {
 			*e.to = c.expression("list."+e.name, e.text)

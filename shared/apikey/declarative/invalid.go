@@ -9,9 +9,9 @@ import (
 	"github.com/rekey-aws/rekey/shared/rotation"
 )
 
-// Invalid is why a file is no provider: all that is wrong with it. It is
+// InvalidError is why a file is no provider: all that is wrong with it. It is
 // ErrConfig.
-type Invalid struct {
+type InvalidError struct {
 	File     string
 	Problems []Problem
 }
@@ -24,7 +24,7 @@ type Problem struct {
 }
 
 // Error has one line for each problem: file:line: path: reason.
-func (i *Invalid) Error() string {
+func (i *InvalidError) Error() string {
 	lines := make([]string, 0, len(i.Problems))
 	for _, p := range i.Problems {
 		lines = append(lines, i.File+p.String())
@@ -45,7 +45,7 @@ func (p Problem) String() string {
 }
 
 // Unwrap makes it ErrConfig.
-func (i *Invalid) Unwrap() error { return rotation.ErrConfig }
+func (i *InvalidError) Unwrap() error { return rotation.ErrConfig }
 
 // problems collects what is wrong.
 type problems struct {
@@ -76,5 +76,5 @@ func (p *problems) err(file string) error {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Path, b.Path), cmp.Compare(a.Reason, b.Reason))
 	})
 	// What all requests share is looked at with each of them.
-	return &Invalid{File: file, Problems: slices.Compact(p.found)}
+	return &InvalidError{File: file, Problems: slices.Compact(p.found)}
 }

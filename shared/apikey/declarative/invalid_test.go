@@ -145,7 +145,7 @@ func TestMalformedFiles(t *testing.T) {
 		"huge": strings.Repeat("# x\n", 100_000), "tag": "title: !!binary aGk=\n", "merge": "<<: {title: x}\n",
 	} {
 		_, err := declarative.Read("x.yaml", []byte(content))
-		var invalid *declarative.Invalid
+		var invalid *declarative.InvalidError
 		if !errors.As(err, &invalid) || !strings.HasPrefix(err.Error(), "x.yaml:") {
 			t.Errorf("%s: got %v", name, err)
 		}
@@ -238,7 +238,7 @@ func FuzzRead(f *testing.F) {
 	f.Add("a: ${")
 	f.Fuzz(func(t *testing.T, content string) {
 		_, err := declarative.Read("f.yaml", []byte(content))
-		var invalid *declarative.Invalid
+		var invalid *declarative.InvalidError
 		if err != nil && (!errors.As(err, &invalid) || len(invalid.Problems) == 0) {
 			t.Errorf("got %v", err)
 		}

@@ -17,7 +17,7 @@ import (
 // maxFile is more than any provider needs, in bytes.
 const maxFile = 256 << 10
 
-// Read reads one file. name is for errors, which are *[Invalid] and tell
+// Read reads one file. name is for errors, which are *[InvalidError] and tell
 // everything that is wrong, with its line.
 func Read(name string, content []byte) (File, error) {
 	f, _, err := read(name, content)
@@ -67,7 +67,7 @@ func (p *problems) document(content []byte) ast.Node {
 }
 
 // Files reads every *.yaml of a folder, by name of the provider, which is the
-// name of the file too. Errors are *[Invalid], joined.
+// name of the file too. Errors are *[InvalidError], joined.
 func Files(folder fs.FS) (map[string]File, error) {
 	names, err := fs.Glob(folder, "*.yaml")
 	if err != nil {
@@ -83,7 +83,7 @@ func Files(folder fs.FS) (map[string]File, error) {
 		}
 		f, err := Read(name, content)
 		if stem := strings.TrimSuffix(path.Base(name), ".yaml"); err == nil && f.Provider != stem {
-			err = &Invalid{File: name, Problems: []Problem{{Path: "provider", Reason: fmt.Sprintf("is %q: it must be the file's name, %q", f.Provider, stem)}}}
+			err = &InvalidError{File: name, Problems: []Problem{{Path: "provider", Reason: fmt.Sprintf("is %q: it must be the file's name, %q", f.Provider, stem)}}}
 		}
 		wrong = append(wrong, err)
 		files[f.Provider] = f

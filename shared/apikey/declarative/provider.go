@@ -40,7 +40,7 @@ type Provider struct {
 }
 
 // New makes a provider of the content of a file. name is for errors, which are
-// *[Invalid] and tell everything that is wrong.
+// *[InvalidError] and tell everything that is wrong.
 func New(name string, content []byte, c Config) (*Provider, error) {
 	_, prog, err := read(name, content)
 	if err != nil {

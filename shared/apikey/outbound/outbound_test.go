@@ -112,7 +112,7 @@ func TestTLS(t *testing.T) {
 	served := 0
 	web := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { served++ }))
 	web.Config.ErrorLog = log.New(io.Discard, "", 0)
-	web.TLS = &tls.Config{MaxVersion: tls.VersionTLS11, MinVersion: tls.VersionTLS10} //nolint:gosec // what is to be refused
+	web.TLS = &tls.Config{MaxVersion: tls.VersionTLS11, MinVersion: tls.VersionTLS10}
 	web.StartTLS()
 	t.Cleanup(web.Close)
 	roots := x509.NewCertPool()
