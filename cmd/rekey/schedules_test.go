@@ -9,6 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/scheduler"
 	"github.com/aws/aws-sdk-go-v2/service/scheduler/types"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	smtypes "github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 )
 
 // A schedule invokes a function, which plans another try with a schedule of its own, and both
@@ -48,6 +50,28 @@ func TestLocalSchedules(t *testing.T) {
 	want(l)
 	l.stop(t)
 	want(startLocal(t, "--state", state))
+}
+
+// The throw-away database's user keeps its old password, until it is retired.
+func TestLocalRetires(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs a database server")
+	}
+	t.Parallel()
+	l := startLocal(t, "--database", "mariadb", "--retire-after", "1s")
+	client := secretsmanager.New(secretsmanager.Options{
+		Region: l.ready.Region, BaseEndpoint: &l.ready.Endpoint, Credentials: credentials.NewStaticCredentialsProvider("me", "none", ""),
+	})
+	_, err := client.RotateSecret(t.Context(), &secretsmanager.RotateSecretInput{
+		SecretId: aws.String("local/app"), RotationLambdaARN: aws.String(l.ready.Functions[0]), RotationRules: &smtypes.RotationRulesType{AutomaticallyAfterDays: aws.Int64(30)},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.await(t, "RotationSucceeded", "local/app", 1)
+	if told := l.awaitLine(t, func(e entry) bool { return e.Type == "schedule" }); told.Step != "retireSecret" || told.Secret != "local/app" || told.Error != "" {
+		t.Errorf("told %+v", told)
+	}
 }
 
 func schedules(l *local) *scheduler.Client {

@@ -1,11 +1,15 @@
 package serve
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
 	"path/filepath"
 	"time"
 
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/onemachine"
+	"github.com/rekey-aws/rekey/cmd/rekey/internal/sample"
+	"github.com/rekey-aws/rekey/local/database"
 	"github.com/rekey-aws/rekey/local/eventbridge"
 	"github.com/rekey-aws/rekey/local/scheduler"
 	"github.com/rekey-aws/rekey/shared/asking"
@@ -38,6 +42,19 @@ func (j *journal) asked(e eventbridge.Event) {
 	}
 	l := line{Time: time.Now(), Type: "question", Event: e.DetailType, Secret: nameOf(detail.Secret), Version: printable(detail.Version), Error: printable(detail.Reason)}
 	j.print(l, j.row(l.Time, 0, j.out.Bold(column("needs a person")), l.Secret, "", "rekey submit "+l.Secret))
+}
+
+// allowDual lets the user of the throw-away database keep an old password, where the server
+// can: else there would be nothing to retire.
+func (s *service) allowDual(ctx context.Context) error {
+	privilege := map[database.Engine]string{database.MySQL: "APPLICATION_PASSWORD_ADMIN", database.MariaDB: "CREATE USER"}[s.database.Engine]
+	if s.command.RetireAfter == 0 || privilege == "" {
+		return nil
+	}
+	if err := s.database.Exec(ctx, "GRANT "+privilege+" ON *.* TO '"+sample.User+"'@'%'"); err != nil {
+		return fmt.Errorf("letting the user of the database keep an old password: %w", err)
+	}
+	return nil
 }
 
 func (s *service) scheduler() func(*onemachine.Machine) (onemachine.Service, error) {

@@ -124,7 +124,7 @@ func (s *service) prepare(ctx context.Context) ([]onemachine.Function, error) {
 	for i := range functions {
 		functions[i].Env[certificates] = s.database.CAFile()
 	}
-	return functions, nil
+	return functions, s.allowDual(ctx)
 }
 
 func (s *service) launch(ctx context.Context, listener net.Listener, functions []onemachine.Function) (err error) {
