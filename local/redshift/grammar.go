@@ -47,6 +47,29 @@ func scan(statement string) ([]token, error) {
 	return all, nil
 }
 
+// split takes statements apart that came in one message.
+func split(statements string) (all []string) {
+	start, quote := 0, byte(0)
+	for i := 0; i < len(statements); i++ {
+		switch c := statements[i]; {
+		case quote != 0:
+			if c == quote { // a doubled one opens again at once
+				quote = 0
+			}
+		case c == '\'' || c == '"':
+			quote = c
+		case c == ';':
+			all = append(all, statements[start:i])
+			start = i + 1
+		}
+	}
+	all = append(all, statements[start:])
+	for i, s := range all {
+		all[i] = strings.TrimSpace(s)
+	}
+	return slices.DeleteFunc(all, func(s string) bool { return s == "" })
+}
+
 func syntaxError(near string) error {
 	return fmt.Errorf("syntax error at or near %q", near[:min(len(near), 20)])
 }
@@ -210,7 +233,7 @@ var (
 // rewrite puts a statement into PostgreSQL's words, or says why Redshift would
 // not take it.
 func rewrite(statement string) (string, error) {
-	tokens, err := scan(strings.TrimSuffix(strings.TrimSpace(statement), ";"))
+	tokens, err := scan(statement)
 	if err != nil {
 		return "", err
 	}

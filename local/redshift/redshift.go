@@ -142,22 +142,25 @@ func (s *Server) Close() error {
 	return err
 }
 
-// Rewrite is a statement in PostgreSQL's words, as the filter puts it: for what
+// Rewrite are statements in PostgreSQL's words, as the filter puts them: for what
 // stands in for other ways into Redshift. What Redshift would not take becomes a
 // statement that fails.
-func (s *Server) Rewrite(statement string) string {
-	s.mu.Lock()
-	s.statements = append(s.statements, statement)
-	s.mu.Unlock()
-	if strings.TrimSpace(statement) == "" || statement == ";" {
-		return statement
+func (s *Server) Rewrite(statements string) string {
+	var all []string
+	for _, statement := range split(statements) {
+		all = append(all, s.rewriteOne(statement))
 	}
+	return strings.Join(all, "; ")
+}
+
+func (s *Server) rewriteOne(statement string) string {
 	said, err := rewrite(statement)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.statements = append(s.statements, statement)
 	if err == nil {
 		return said
 	}
-	s.mu.Lock()
 	s.refused = append(s.refused, statement+": "+err.Error())
-	s.mu.Unlock()
 	return "SELECT redshift.refuse('42601', '" + strings.NewReplacer("'", "''", `\`, "/").Replace(err.Error()) + "')"
 }

@@ -7,6 +7,7 @@ import (
 	"database/sql"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"github.com/lib/pq"
 
 	"github.com/rekey-aws/rekey/shared/dbuser"
+	"github.com/rekey-aws/rekey/shared/rotation"
 )
 
 // wire runs statements over one connection.
@@ -68,15 +70,45 @@ func (w *wire) try(ctx context.Context, statements []string) error {
 	return dbuser.Try(ctx, w.db, statements, translate)
 }
 
-func (w *wire) run(ctx context.Context, statement string) (table [][]string, err error) {
-	rows, err := w.db.QueryContext(ctx, statement)
+func (w *wire) run(ctx context.Context, statement string) ([][]string, error) {
+	tables, err := w.read(ctx, []string{statement})
+	if err != nil || len(tables) == 0 {
+		return nil, err
+	}
+	return tables[0], nil
+}
+
+// read sends all queries in one message, which is answered with a result for
+// each: a warehouse may be far away.
+//
+// https://www.postgresql.org/docs/8.0/protocol-flow.html (Simple Query)
+func (w *wire) read(ctx context.Context, queries []string) (tables [][][]string, err error) {
+	rows, err := w.db.QueryContext(ctx, strings.Join(queries, ";\n"))
 	if err != nil {
 		return nil, translate(ctx, err)
 	}
 	defer rows.Close()
+	for more := true; more; more = rows.NextResultSet() {
+		table, err := result(rows)
+		if err != nil {
+			return nil, translate(ctx, err)
+		}
+		tables = append(tables, table)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, translate(ctx, err)
+	}
+	if len(tables) != len(queries) && len(queries) > 1 {
+		return nil, fmt.Errorf("%d queries have %d results: %w", len(queries), len(tables), rotation.ErrVendor)
+	}
+	return tables, nil
+}
+
+// result is one result as text; NULL is "".
+func result(rows *sql.Rows) (table [][]string, err error) {
 	columns, err := rows.Columns()
 	if err != nil {
-		return nil, translate(ctx, err)
+		return nil, err
 	}
 	for rows.Next() {
 		cells := make([]sql.NullString, len(columns))
@@ -85,7 +117,7 @@ func (w *wire) run(ctx context.Context, statement string) (table [][]string, err
 			into[i] = &cells[i]
 		}
 		if err := rows.Scan(into...); err != nil {
-			return nil, translate(ctx, err)
+			return nil, err
 		}
 		row := make([]string, len(columns))
 		for i, c := range cells {
@@ -93,21 +125,7 @@ func (w *wire) run(ctx context.Context, statement string) (table [][]string, err
 		}
 		table = append(table, row)
 	}
-	if err := rows.Err(); err != nil {
-		return nil, translate(ctx, err)
-	}
-	return table, nil
-}
-
-func (w *wire) read(ctx context.Context, queries []string) ([][][]string, error) {
-	tables := make([][][]string, len(queries))
-	for i, q := range queries {
-		var err error
-		if tables[i], err = w.run(ctx, q); err != nil {
-			return nil, err
-		}
-	}
-	return tables, nil
+	return table, rows.Err()
 }
 
 // dialer connects and turns TLS on.

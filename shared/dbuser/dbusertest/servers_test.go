@@ -10,10 +10,13 @@ import (
 
 	"github.com/rekey-aws/rekey/local/database"
 	"github.com/rekey-aws/rekey/local/database/databasetest"
+	localredshift "github.com/rekey-aws/rekey/local/redshift"
+	"github.com/rekey-aws/rekey/local/redshift/redshifttest"
 	"github.com/rekey-aws/rekey/shared/dbuser"
 	"github.com/rekey-aws/rekey/shared/dbuser/dbusertest"
 	"github.com/rekey-aws/rekey/shared/mysql"
 	"github.com/rekey-aws/rekey/shared/postgres"
+	"github.com/rekey-aws/rekey/shared/redshift"
 )
 
 func TestMain(m *testing.M) { databasetest.Main(m) }
@@ -56,6 +59,8 @@ func rows() []row {
 		{server: "MariaDB 10.11", strategy: dbuser.Single, target: mysqlTarget(database.MariaDB, "10.11", "")},
 		{server: "MariaDB 10.11", strategy: dbuser.Dual, target: mysqlTarget(database.MariaDB, "10.11", "CREATE USER")},
 		{server: "MariaDB 10.11", strategy: dbuser.Alternating, target: alternatingMySQL(database.MariaDB, "10.11")},
+		{server: "Redshift (stand-in)", strategy: dbuser.Single, target: redshiftTarget()},
+		{server: "Redshift (stand-in)", strategy: dbuser.Alternating, target: alternatingRedshift()},
 	}
 }
 
@@ -143,6 +148,43 @@ func alternatingMySQL(engine database.Engine, version string) dbusertest.Target 
 		b, err := grants(clone)
 		if err == nil && a != b {
 			err = fmt.Errorf("the clone is not like the base: %s, %s", b, a)
+		}
+		return err
+	}
+	return target
+}
+
+// redshiftTarget is PostgreSQL 15 behind the filter that stands in for Redshift.
+func redshiftTarget() dbusertest.Target {
+	return dbusertest.Target{
+		Engine: "redshift", Server: database.Postgres, Version: "15", Options: localredshift.Options,
+		Driver: func(roots *x509.CertPool) dbuser.Driver { return redshift.Driver{Roots: roots} },
+		Front: func(t testing.TB, server *database.Server) dbusertest.Front {
+			s := redshifttest.Before(t, server)
+			return dbusertest.Front{Port: s.Port, CAPEM: s.CAPEM(), Log: func() string { return redshifttest.Log(s) }}
+		},
+		CreateUser: func(user, password string) []string {
+			return []string{"CREATE ROLE " + user + " LOGIN PASSWORD '" + password + "'"}
+		},
+	}
+}
+
+func alternatingRedshift() dbusertest.Target {
+	target := redshiftTarget()
+	target.CreateAdmin = func(admin, password, user string) []string {
+		return []string{
+			"CREATE ROLE " + admin + " LOGIN SUPERUSER PASSWORD '" + password + "'",
+			"CREATE ROLE readers_of_" + user + ` NOLOGIN`, "COMMENT ON ROLE readers_of_" + user + ` IS '{"kind": "group"}'`,
+			"ALTER GROUP readers_of_" + user + " ADD USER " + user,
+			"ALTER ROLE " + user + " SET statement_timeout = 7000",
+			"GRANT CREATE ON DATABASE dev TO " + user,
+		}
+	}
+	target.Alike = func(ctx context.Context, server *database.Server, base, clone string) error {
+		rows, err := server.Query(ctx, `SELECT pg_has_role($2::name, 'readers_of_' || $1::text, 'MEMBER'), has_database_privilege($2::name, 'dev', 'CREATE'),
+			(SELECT rolconfig @> ARRAY['statement_timeout=7000'] FROM pg_roles WHERE rolname = $2)`, base, clone)
+		if err == nil && (rows[0][0] != "true" || rows[0][1] != "true" || rows[0][2] != "true") {
+			err = fmt.Errorf("the clone is not like the base: %v", rows[0])
 		}
 		return err
 	}
