@@ -2,7 +2,6 @@ package audit
 
 import (
 	"context"
-	"slices"
 	"time"
 )
 
@@ -179,11 +178,6 @@ func (e *Event) callID() string {
 // decoy says whether nobody has a reason to read the secret.
 func (d *Detector) decoy(s *Secret) bool {
 	return s.Name != "" && (d.decoys.matchAny(s.Name, s.ARN) || d.isDecoy != nil && d.isDecoy(*s))
-}
-
-// readsMany says whether reading many secrets is the caller's work.
-func (d *Detector) readsMany(i *Identity) bool {
-	return slices.ContainsFunc(d.readers, func(r reader) bool { return r.many && r.principal.matchPrincipal(i) })
 }
 
 // foreign says whether the call came through a VPC endpoint that is not known.

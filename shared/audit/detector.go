@@ -18,12 +18,7 @@ type Detector struct {
 	rotationRoles, functions, deployers, endpoints, decoys, keys, trails, alerting patterns
 
 	regions map[string]bool
-	readers []reader
-}
-
-type reader struct {
-	principal, secrets patterns
-	many               bool
+	readers readers
 }
 
 // Option changes a Detector.
@@ -55,17 +50,13 @@ func NewDetector(c Config, state State, options ...Option) (*Detector, error) {
 		rotationRoles: compilePatterns(c.RotationRoles), functions: compilePatterns(c.RotationFunctions),
 		deployers: compilePatterns(c.Deployers), endpoints: compilePatterns(c.VPCEndpoints),
 		decoys: compilePatterns(c.Decoys), keys: compilePatterns(c.Keys), trails: compilePatterns(c.Trails), alerting: compilePatterns(c.Alerting),
-		regions: map[string]bool{},
+		regions: map[string]bool{}, readers: readers{named: map[string][]reader{}},
 	}
 	for _, r := range c.Regions {
 		d.regions[r] = true
 	}
 	for _, r := range c.KnownReaders {
-		secrets := r.Secrets
-		if len(secrets) == 0 {
-			secrets = []string{"*"}
-		}
-		d.readers = append(d.readers, reader{compilePatterns([]string{r.Principal}), compilePatterns(secrets), r.Many})
+		d.readers.add(r)
 	}
 	for _, o := range options {
 		o(d)
@@ -142,35 +133,75 @@ func (d *Detector) isRotation(i *Identity) bool {
 // isDeployer says whether changing configuration is the caller's work.
 func (d *Detector) isDeployer(i *Identity) bool { return d.deployers.matchPrincipal(i) }
 
-// matchPrincipal compares a role also without its path, which not every record tells and not
-// everyone writes.
+// matchPrincipal compares every name of a caller.
 func (p *patterns) matchPrincipal(i *Identity) bool {
 	if p.empty() {
 		return false
 	}
-	if p.match(i.Principal) {
-		return true
+	names := i.names()
+	return p.matchAny(names[:]...)
+}
+
+// readers are the known ones: by principal, and those whose principal is a pattern.
+type readers struct {
+	named map[string][]reader
+	like  []reader
+}
+
+type reader struct {
+	principal string
+	secrets   patterns
+	many      bool
+}
+
+func (r *readers) add(k KnownReader) {
+	secrets := k.Secrets
+	if len(secrets) == 0 {
+		secrets = []string{"*"}
 	}
-	if i.InvokedBy != "" && p.match(i.InvokedBy) {
-		return true
+	one := reader{k.Principal, compilePatterns(secrets), k.Many}
+	if strings.Contains(k.Principal, "*") {
+		r.like = append(r.like, one)
+	} else {
+		r.named[k.Principal] = append(r.named[k.Principal], one)
 	}
-	at := strings.Index(i.Principal, ":role/")
-	last := strings.LastIndexByte(i.Principal, '/')
-	if at < 0 || last <= at+len(":role/") {
-		return false
+}
+
+// each calls yield for every entry that the caller is in, until that is false.
+func (r *readers) each(i *Identity, yield func(*reader) bool) {
+	for _, name := range i.names() {
+		entries := r.named[name]
+		for n := range entries {
+			if !yield(&entries[n]) {
+				return
+			}
+		}
+		for n := range r.like {
+			if name != "" && like(r.like[n].principal, name) && !yield(&r.like[n]) {
+				return
+			}
+		}
 	}
-	return p.match(i.Principal[:at+len(":role/")] + i.Principal[last+1:])
 }
 
 // knows says whether the caller is expected to read the secret, and to read many.
 func (d *Detector) knows(i *Identity, s *Secret) (known, many bool) {
-	for n := range d.readers {
-		r := &d.readers[n]
-		if r.principal.matchPrincipal(i) && (r.secrets.match(s.Name) || r.secrets.match(s.ARN)) {
+	d.readers.each(i, func(r *reader) bool {
+		if r.secrets.matchAny(s.Name, s.ARN) {
 			known, many = true, many || r.many
 		}
-	}
+		return !many
+	})
 	return known, many
+}
+
+// readsMany says whether reading many secrets is the caller's work.
+func (d *Detector) readsMany(i *Identity) (many bool) {
+	d.readers.each(i, func(r *reader) bool {
+		many = r.many
+		return !many
+	})
+	return many
 }
 
 // unverifiedBecause is the note of a finding whose condition could not be checked.

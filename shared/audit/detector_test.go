@@ -140,6 +140,32 @@ func TestRotationRoles(t *testing.T) {
 	}
 }
 
+// A reader is known for the secrets that its entry names, by any of its names.
+func TestKnownReaders(t *testing.T) {
+	t.Parallel()
+	const actor = `{"type":"AssumedRole","arn":"arn:aws:sts::123456789012:assumed-role/app/i-1","accountId":"123456789012","invokedBy":"ecs.amazonaws.com","sessionContext":{"sessionIssuer":{"arn":"arn:aws:iam::123456789012:role/team/app","userName":"app"}}}`
+	text := `{"eventTime":"2026-07-15T15:20:30Z","eventID":"e","eventSource":"secretsmanager.amazonaws.com","eventName":"GetSecretValue","awsRegion":"us-east-1","recipientAccountId":"123456789012","requestParameters":{"secretId":"prod/db","versionStage":"AWSPREVIOUS"},"userIdentity":` + actor + `}`
+	for _, test := range []struct {
+		audit.KnownReader
+		known bool
+	}{
+		{audit.KnownReader{Principal: "arn:aws:iam::123456789012:role/team/app"}, true},
+		{audit.KnownReader{Principal: "arn:aws:iam::123456789012:role/app"}, true},
+		{audit.KnownReader{Principal: "arn:aws:iam::*:role/team/*"}, true},
+		{audit.KnownReader{Principal: "ecs.amazonaws.com"}, true},
+		{audit.KnownReader{Principal: "arn:aws:iam::123456789012:role/app", Secrets: []string{"prod/*"}}, true},
+		{audit.KnownReader{Principal: "arn:aws:iam::123456789012:role/app", Secrets: []string{"test/*", "prod"}}, false},
+		{audit.KnownReader{Principal: "arn:aws:iam::123456789012:role/ap"}, false},
+		{audit.KnownReader{Principal: "arn:aws:iam::123456789012:user/app"}, false},
+	} {
+		e := normalize(t, text)
+		found := detector(t, audit.Config{KnownReaders: []audit.KnownReader{{Principal: "someone"}, test.KnownReader}}).Examine(t.Context(), &e, nil)
+		if (len(found) == 0) != test.known {
+			t.Errorf("%+v: found %d", test.KnownReader, len(found))
+		}
+	}
+}
+
 func TestDecoysByTag(t *testing.T) {
 	t.Parallel()
 	e := normalize(t, record("GetSecretValue", `"requestParameters":{"secretId":"prod/db"},`))

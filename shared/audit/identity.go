@@ -49,3 +49,16 @@ func (i Identity) String() string {
 func (i *Identity) isService() bool {
 	return i.Type == "AWSService" || strings.Contains(i.Principal, ":role/aws-service-role/")
 }
+
+// names are those by which the caller may be known, empty ones included: the principal, a role
+// also without its path, which not every record tells and not everyone writes; and the service
+// that called in the caller's name.
+func (i *Identity) names() [3]string {
+	names := [3]string{i.Principal, i.InvokedBy}
+	const kind = ":role/"
+	at, last := strings.Index(i.Principal, kind), strings.LastIndexByte(i.Principal, '/')
+	if at >= 0 && last > at+len(kind) {
+		names[2] = i.Principal[:at+len(kind)] + i.Principal[last+1:]
+	}
+	return names
+}
