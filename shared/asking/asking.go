@@ -89,11 +89,11 @@ func badSetting(name, wrong, remedy string) error {
 
 // Ask implements [rotation.Asker]. Both are told; one that cannot be is an error.
 func (a *asker) Ask(ctx context.Context, q rotation.Question) error {
-	detail, err := json.Marshal(Detail{Secret: q.SecretID, Version: q.Token, Reason: q.Reason, ToDo: q.Remedy})
+	detail, err := json.Marshal(Detail{Secret: q.SecretID, Version: q.Token, Reason: q.Reason, ToDo: q.Remedy}) //nolint:gosec // G117: the ARN of the secret, not its value
 	if err != nil {
 		return fmt.Errorf("writing the question: %w", rotation.ErrInternal)
 	}
-	return errors.Join(a.put(ctx, q, string(detail)), a.publish(ctx, q, string(detail)))
+	return errors.Join(a.put(ctx, q, string(detail)), a.publish(ctx, string(detail)))
 }
 
 func (a *asker) put(ctx context.Context, q rotation.Question, detail string) error {
@@ -117,7 +117,7 @@ func (a *asker) put(ctx context.Context, q rotation.Question, detail string) err
 // subject is at most 100 characters long, SNS's limit.
 const subject = "A secret needs a new credential from a person"
 
-func (a *asker) publish(ctx context.Context, q rotation.Question, detail string) error {
+func (a *asker) publish(ctx context.Context, detail string) error {
 	if a.topic == "" {
 		return nil
 	}

@@ -78,7 +78,7 @@ func (s *submission) read() error {
 
 // terminal is the standard input if it is one.
 func (s *submission) terminal() *os.File {
-	if s.command.stdin != nil || !term.IsTerminal(int(os.Stdin.Fd())) { //nolint:gosec // file descriptors are small
+	if s.command.stdin != nil || !term.IsTerminal(int(os.Stdin.Fd())) {
 		return nil
 	}
 	return os.Stdin
@@ -93,7 +93,7 @@ func ask(in *os.File, prompt io.Writer, secret, further []string) (map[string]st
 			aside = ", if there is one"
 		}
 		_, _ = fmt.Fprintf(prompt, "%s%s (not shown): ", name, aside)
-		line, err := term.ReadPassword(int(in.Fd())) //nolint:gosec // file descriptors are small
+		line, err := term.ReadPassword(int(in.Fd()))
 		_, _ = fmt.Fprintln(prompt)
 		if err != nil {
 			return nil, fmt.Errorf("reading %s: %w", name, err)

@@ -28,7 +28,7 @@ func (s *submission) tell(ctx context.Context, stdout io.Writer) error {
 		return err
 	}
 	if s.command.JSON {
-		if err := json.NewEncoder(stdout).Encode(r); err != nil {
+		if err := json.NewEncoder(stdout).Encode(r); err != nil { //nolint:gosec // G117: the ARN of the secret, not its value
 			return fmt.Errorf("writing the output: %w", err)
 		}
 	}
