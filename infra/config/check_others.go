@@ -124,6 +124,13 @@ func (c *checker) functions() {
 			c.wrong(at.to(name, "reservedConcurrency"), fmt.Sprintf("with %d at once, rotations of several secrets are throttled", n), "use at least 10, or 0")
 		}
 	}
+	ask, asking := c.Functions.RotateAPIKey.Ask, at.to(RotateAPIKey, "ask")
+	c.arn(asking.to("eventBus"), ask.EventBus, "events", "event-bus/", c.Regions.Primary)
+	c.arn(asking.to("topic"), ask.Topic, "sns", "", c.Regions.Primary)
+	c.arn(asking.to("topicKey"), ask.TopicKey, "kms", "key/", c.Regions.Primary)
+	if ask.TopicKey != "" && ask.Topic == "" {
+		c.wrong(asking.to("topicKey"), "there is no topic that it could encrypt", "remove it, or add topic")
+	}
 	c.arn(at.to("codeSigning"), c.Functions.CodeSigning, "signer", "/signing-profiles/", c.Regions.Primary)
 	if len(c.Functions.PlaintextHosts) > 0 {
 		for _, p := range c.Compliance.Packs {

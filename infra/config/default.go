@@ -18,7 +18,7 @@ func Default() File {
 		Functions: Functions{
 			RotateRDS:      RotationFunction{Function: Function{Memory: 256, Timeout: "60s"}, Grace: "24h"},
 			RotateRedshift: RotationFunction{Function: Function{Memory: 256, Timeout: "120s"}, Grace: "24h"},
-			RotateAPIKey:   RotationFunction{Function: Function{Memory: 256, Timeout: "60s"}, Grace: "24h"},
+			RotateAPIKey:   APIKeyFunction{RotationFunction: RotationFunction{Function: Function{Memory: 256, Timeout: "60s"}, Grace: "24h"}},
 			AuditForwarder: Function{Memory: 256, Timeout: "60s"},
 			LogRetention:   365,
 		},

@@ -152,7 +152,7 @@ type Functions struct {
 	// For Amazon Redshift.
 	RotateRedshift RotationFunction `json:"rotate-redshift,omitzero"`
 	// For keys of vendors and generated secrets.
-	RotateAPIKey RotationFunction `json:"rotate-apikey,omitzero"`
+	RotateAPIKey APIKeyFunction `json:"rotate-apikey,omitzero"`
 	// Turns events into alerts.
 	AuditForwarder Function `json:"audit-forwarder,omitzero"`
 	// Days that the functions' logs are kept: one of CloudWatch Logs' values.
@@ -172,6 +172,23 @@ type RotationFunction struct {
 	// Grace: how long an old credential stays valid after a rotation, where the system can
 	// have two (RETIRE_AFTER). '0' leaves it until the next rotation.
 	Grace Duration `json:"grace,omitempty"`
+}
+
+// APIKeyFunction is the function that rotates keys of vendors.
+type APIKeyFunction struct {
+	RotationFunction
+	// Who is asked for a key that only a person can make (rekey submit).
+	Ask Ask `json:"ask,omitzero"`
+}
+
+// Ask is how a person is asked: by an event, a message, or both.
+type Ask struct {
+	// Event bus, by its ARN. The event is "Secret Needs A Person" of the source "rekey".
+	EventBus ARN `json:"eventBus,omitempty"`
+	// Topic of SNS that exists, by its ARN.
+	Topic ARN `json:"topic,omitempty"`
+	// Key that encrypts the topic, by its ARN.
+	TopicKey ARN `json:"topicKey,omitempty"`
 }
 
 // Function is what one Lambda function is given.

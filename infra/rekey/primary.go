@@ -92,7 +92,7 @@ func (p *primary) settings(name string) config.RotationFunction {
 	case config.RotateRedshift:
 		return p.Functions.RotateRedshift
 	}
-	return p.Functions.RotateAPIKey
+	return p.Functions.RotateAPIKey.RotationFunction
 }
 
 func (p *primary) grace(name string) time.Duration { return p.settings(name).Grace.Time() }

@@ -45,6 +45,7 @@ func (p *primary) buildSecrets() {
 		}
 	}
 	p.mayManageKeys()
+	p.mayAsk()
 	for name, pl := range sorted(p.pipelines) {
 		if len(reads[name]) > 0 {
 			pl.MayDecrypt(p.secretsKey, reads[name]...)

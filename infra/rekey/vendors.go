@@ -44,3 +44,36 @@ func (p *primary) mayManageKeys() {
 			Wide: "The name of a user is unique in the account, whatever its path: the * stands for the path alone.",
 		})
 }
+
+// asks tells the function where to ask for a key that only a person can make.
+func (p *primary) asks(props *FunctionProps) {
+	ask := p.Functions.RotateAPIKey.Ask
+	if ask.EventBus != "" {
+		props.Environment["ASK_EVENT_BUS"] = string(ask.EventBus)
+	}
+	if ask.Topic != "" {
+		props.Environment["ASK_TOPIC_ARN"] = string(ask.Topic)
+	}
+}
+
+func (p *primary) mayAsk() {
+	ask := p.Functions.RotateAPIKey.Ask
+	f := p.functions[config.RotateAPIKey]
+	if f == nil {
+		return
+	}
+	var all []Statement
+	if ask.EventBus != "" {
+		all = append(all, Statement{Sid: "Event", Actions: []string{"events:PutEvents"}, Resources: []string{string(ask.EventBus)}})
+	}
+	if ask.Topic != "" {
+		all = append(all, Statement{Sid: "Message", Actions: []string{"sns:Publish"}, Resources: []string{string(ask.Topic)}})
+	}
+	if ask.TopicKey != "" {
+		all = append(all, Statement{
+			Sid: "Encrypt", Actions: []string{"kms:Decrypt", "kms:GenerateDataKey"}, Resources: []string{string(ask.TopicKey)},
+			Conditions: Conditions{"StringEquals": {"kms:ViaService": endpointOf(p.stack, "sns")}},
+		})
+	}
+	f.May("Ask", "Asks a person for a key", all...)
+}
