@@ -9,7 +9,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"io/fs"
 	"log/slog"
 	"net/http"
 	"os"
@@ -42,10 +41,7 @@ func main() {
 	builtin := generated.Providers(generated.Config{Client: client})
 	users, badUsers := iamkey.New(os.LookupEnv, nil)
 	builtin[iamkey.Name] = users
-	folders := []fs.FS{providers.Files}
-	if own := os.Getenv("PROVIDERS_DIR"); own != "" {
-		folders = []fs.FS{os.DirFS(own), providers.Files}
-	}
+	folders, badFolder := providers.Folders(os.Getenv("PROVIDERS_DIR"))
 	machine := &rotation.Machine{
 		Store: secretstore.New(secrets),
 		Engine: &apikey.Engine{
@@ -60,7 +56,7 @@ func main() {
 		Log:           slog.New(slog.NewJSONHandler(os.Stdout, nil)),
 		Function:      lambdacontext.FunctionName,
 		RequestID:     requestID,
-		Misconfigured: errors.Join(cmp.Or(badClient, badUsers, badPlanner, badAsker), badIdle), // the clients read the same settings
+		Misconfigured: errors.Join(cmp.Or(badClient, badUsers, badPlanner, badAsker), badIdle, badFolder), // the clients read the same settings
 	}
 	lambda.Start(machine.Handle)
 }

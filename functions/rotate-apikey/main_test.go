@@ -198,6 +198,7 @@ func TestMisconfigured(t *testing.T) {
 		says   string
 	}{
 		"setting":     {env: map[string]string{"IDLE_FOR": "soon"}, says: "IDLE_FOR"},
+		"folder":      {env: map[string]string{"PROVIDERS_DIR": "testdata/nowhere"}, says: "PROVIDERS_DIR"},
 		"provider":    {change: map[string]string{"provider": "nobody"}, says: `there is no provider \"nobody\"`},
 		"file":        {env: map[string]string{"PROVIDERS_DIR": "testdata/broken"}, change: map[string]string{"provider": "broken"}, says: "broken.yaml:"},
 		"other host":  {change: map[string]string{"apiHost": "evil.example"}, says: "decides which host"},
