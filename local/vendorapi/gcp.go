@@ -28,7 +28,7 @@ var gcp = &Vendor{
 		Unverified: "how long a new key takes to be accepted (60 seconds and more are told)",
 	}},
 	Limit: 10,
-	Lag:   20 * time.Second, EndLag: 20 * time.Second,
+	Lag:   3 * time.Second, EndLag: 3 * time.Second,
 	admin: map[string]string{"client_email": gcpAdmin, "private_key_id": "gcp-admin-key-id-0001"},
 	id:    func(n int) string { return fmt.Sprintf("6c9e0000%032x", n) },
 	secret: func(n int) string {

@@ -22,6 +22,7 @@ var githubApp = &Vendor{
 	}, {
 		URL: "https://docs.github.com/rest/apps/installations", Read: "2026-11-23",
 	}},
+	Life:   time.Hour,
 	secret: func(n int) string { return fmt.Sprintf("ghs_g17hub%030x", n*7753) },
 	errors: githubError,
 	calls: []call{{
@@ -38,7 +39,6 @@ var githubApp = &Vendor{
 				return e.fail(http.StatusNotFound, "Not Found")
 			}
 			k := e.mint("")
-			k.Expires = k.Created.Add(time.Hour)
 			return created(object{"token": k.Secret, "expires_at": k.Expires.UTC().Format(time.RFC3339), "permissions": object{"contents": "read"}, "repository_selection": "all"})
 		},
 	}, {

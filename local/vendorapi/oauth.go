@@ -21,6 +21,7 @@ var oauthRefresh = &Vendor{
 		{URL: "https://www.rfc-editor.org/rfc/rfc9700#section-4.14.2", Read: "2026-11-23"},
 		{URL: "https://www.rfc-editor.org/rfc/rfc7662", Read: "2026-11-23"},
 	},
+	Life:   time.Hour,
 	admin:  map[string]string{"client_secret": "oauth-client-secret-5e7d"},
 	secret: func(n int) string { return fmt.Sprintf("04u7h-access-%030x", n*7789) },
 	calls: []call{{
@@ -31,7 +32,7 @@ var oauthRefresh = &Vendor{
 			if !first {
 				return oauthError(http.StatusBadRequest, "invalid_grant")
 			}
-			next := e.renew(k, time.Hour)
+			next := e.renew(k)
 			body := bearer(next.Secret)
 			body["refresh_token"] = next.Fields["refresh"]
 			return ok(body)
@@ -48,6 +49,7 @@ var oauthClientCredentials = &Vendor{
 		{URL: "https://www.rfc-editor.org/rfc/rfc7662", Read: "2026-11-23"},
 		{URL: "https://www.rfc-editor.org/rfc/rfc7009", Read: "2026-11-23"},
 	},
+	Life:   time.Hour,
 	admin:  map[string]string{"client_secret": "oauth-client-secret-5e7d"},
 	secret: func(n int) string { return fmt.Sprintf("04u7h-client-%030x", n*7759) },
 	calls: []call{{
@@ -55,7 +57,6 @@ var oauthClientCredentials = &Vendor{
 		form: fields{"grant_type": exactly("client_credentials"), "scope": may},
 		do: func(e *exchange) reply {
 			k := e.mint("")
-			k.Expires = k.Created.Add(time.Hour)
 			return ok(bearer(k.Secret))
 		},
 	}, introspection, revocation},

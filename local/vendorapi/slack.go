@@ -19,6 +19,7 @@ var slack = &Vendor{
 	}, {
 		URL: "https://docs.slack.dev/reference/methods/oauth.v2.access", Read: "2026-11-23",
 	}},
+	Life:   12 * time.Hour,
 	admin:  map[string]string{"client_secret": "slack-client-secret-e1b9e1"},
 	id:     func(n int) string { return fmt.Sprintf("slack-%d", n) },
 	secret: func(n int) string { return fmt.Sprintf("xoxe.xoxb-1-51ack%024x", n*7793) },
@@ -39,7 +40,7 @@ var slack = &Vendor{
 			if !first {
 				return reply{status: http.StatusOK, body: e.errors(0, "invalid_refresh_token")}
 			}
-			next := e.renew(k, 12*time.Hour)
+			next := e.renew(k)
 			return ok(object{
 				"ok": true, "access_token": next.Secret, "refresh_token": next.Fields["refresh"], "token_type": "bot", "expires_in": 43200,
 				"scope": "chat:write", "bot_user_id": "U0KRQLJ9H", "app_id": "A0KRD7HC3", "team": object{"id": "T9TK3CUKW", "name": "Example"},
@@ -81,9 +82,8 @@ func (e *exchange) refresh(field string) (*Key, bool) {
 
 // renew mints the key that comes of a refresh token; the old key works on until it ends
 // by itself.
-func (e *exchange) renew(k *Key, life time.Duration) *Key {
+func (e *exchange) renew(k *Key) *Key {
 	next := e.mint(k.Name)
 	next.Family = k.Family
-	next.Expires = next.Created.Add(life)
 	return next
 }

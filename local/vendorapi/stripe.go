@@ -9,8 +9,8 @@ import (
 
 // The preview API for keys, in test mode, where the token comes in the clear; in live
 // mode it comes encrypted for a public key (JWE).
-var stripe = &Vendor{
-	Name: "stripe",
+var stripePreview = &Vendor{
+	Name: "stripe-preview",
 	Documents: []Document{{
 		URL: "https://docs.stripe.com/api/v2/iam/api-keys", Read: "2026-11-23",
 		Unverified: "the date of the preview version; how long an ended key works on",
@@ -57,7 +57,7 @@ var stripe = &Vendor{
 		}),
 	}, {
 		name: "revoke", method: http.MethodPost, host: "api.stripe.com", path: "/v2/iam/api_keys/{id}/expire", auth: stripeAdmin,
-		headers: map[string]string{"Stripe-Version": ""}, also: []string{"Idempotency-Key"}, json: fields{"": may},
+		headers: map[string]string{"Stripe-Version": ""}, also: []string{"Idempotency-Key"},
 		do: inStripePreview(func(e *exchange) reply {
 			k := e.byID(e.parts["id"])
 			if k == nil {
@@ -75,6 +75,19 @@ var stripe = &Vendor{
 			return e.fail(http.StatusForbidden, "The provided key does not have the required permissions for this endpoint")
 		},
 	}},
+}
+
+// In the dashboard keys are made by people.
+var stripe = &Vendor{
+	Name: "stripe",
+	Documents: []Document{{
+		URL: "https://docs.stripe.com/keys", Read: "2026-11-23",
+		Unverified: "that a key without the permission is told so with 403",
+	}},
+	EndLag: 5 * time.Second,
+	secret: func(n int) string { return fmt.Sprintf("rk_test_57r1pe%032x", n*7699) },
+	errors: stripePreview.errors,
+	calls:  []call{stripePreview.calls[len(stripePreview.calls)-1]},
 }
 
 // The key is the user of Basic, or a bearer token.

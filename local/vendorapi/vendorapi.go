@@ -32,6 +32,8 @@ type Vendor struct {
 	// Lag is how long a new key takes to work, EndLag how long an ended one goes on
 	// working. The documents say "eventually" or "some delay": the figures are ours.
 	Lag, EndLag time.Duration
+	// Life is how long a key lives; 0: until it is ended.
+	Life time.Duration
 	// Forgetful is a vendor that lists a new key only after Lag.
 	Forgetful bool
 
@@ -61,7 +63,7 @@ func Vendors() map[string]*Vendor { return maps.Clone(vendors) }
 var vendors = byName(
 	anthropic, atlas, auth0, cloudflare, confluent, datadog, entra, fastly, gcp, githubApp, githubPAT, gitlab,
 	newRelic, npm, oauthClientCredentials, oauthRefresh, oauthRegistration, okta, openAI, pagerDuty, restVendor,
-	sendGrid, slack, stripe, twilio, twilioAuthToken,
+	sendGrid, slack, stripe, stripePreview, twilio, twilioAuthToken,
 )
 
 func byName(all ...*Vendor) map[string]*Vendor {
@@ -133,7 +135,16 @@ func (a *Account) Mint(name string) Key {
 		panic(a.Name + ": the limit of live keys is reached")
 	}
 	k.Created = k.Created.Add(-a.Lag - 24*time.Hour)
-	return *k
+	return *k // it has all of its life before it
+}
+
+// End ends a key, as a person would in the vendor's console.
+func (a *Account) End(secret string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if k := a.bySecret(secret); k != nil {
+		a.end(k)
+	}
 }
 
 // Keys are all that were made, in that order, ended ones included.
@@ -221,6 +232,9 @@ func (a *Account) mint(name string) *Key {
 	}
 	if a.secret != nil {
 		k.Secret = a.secret(n)
+	}
+	if a.Life > 0 {
+		k.Expires = k.Created.Add(a.Life)
 	}
 	k.Family = k.ID
 	k.Fields["refresh"], k.Fields["registration"] = "refresh-"+k.Secret, "registration-"+k.Secret

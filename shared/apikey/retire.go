@@ -127,8 +127,13 @@ func (e *Engine) idle(t target, k Key) error {
 }
 
 // sweep ends the keys of this secret that no version holds any more: orphans, and
-// old keys whose own retirement never came.
+// old keys whose own retirement never came. Not while a rotation is under way: its key
+// may be made and not stored yet, and where the vendor knows idempotency keys it has no
+// lease, and ordering it again would give it back dead.
 func (e *Engine) sweep(ctx context.Context, r rotation.Request, t target, h holders, keys []Key, old Key) error {
+	if r.Rotating {
+		return nil
+	}
 	h.previous = old // ended, or in use still
 	for _, k := range keys {
 		whose, lease := e.origin(r.Rotation, t, h, k)

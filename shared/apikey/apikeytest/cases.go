@@ -101,8 +101,12 @@ var Cases = []Case{
 		Admin: adminOf("apiKey", "apiKey", "appKey", "applicationKey"),
 	},
 	{
+		Provider: "fastly", Key: pair("tokenId", "token"), Secret: none,
+		Admin: adminOf("token", "token", "username", "username", "password", "password"),
+	},
+	{
 		Provider: "gcp-service-account", Key: pair("private_key_id", "private_key"),
-		Secret: places(members{"type": "service_account", "token_uri": "https://oauth2.googleapis.com/token"}, "client_email"),
+		Secret: places(members{"exclusive": "true", "type": "service_account", "token_uri": "https://oauth2.googleapis.com/token"}, "client_email"),
 		Admin: func(a *vendorapi.Account) members {
 			return members{"client_email": a.Admin("client_email"), "private_key_id": a.Admin("private_key_id"), "private_key": a.PrivateKey()}
 		},
@@ -128,7 +132,7 @@ var Cases = []Case{
 		Admin: adminOf("clientId", "clientId", "clientSecret", "clientSecret"),
 	},
 	{
-		Provider: "mongodb-atlas", Key: pair("clientSecretId", "clientSecret"), Secret: places(nil, "orgId", "clientId"),
+		Provider: "mongodb-atlas", Key: pair("clientSecretId", "clientSecret"), Secret: places(members{"exclusive": "true"}, "orgId", "clientId"),
 		Admin: adminOf("clientId", "clientId", "clientSecret", "clientSecret"),
 	},
 	{
@@ -160,7 +164,7 @@ var Cases = []Case{
 		},
 	},
 	{
-		Provider: "okta", Key: pair("clientSecretId", "clientSecret"), Secret: places(nil, "domain", "clientId"),
+		Provider: "okta", Key: pair("clientSecretId", "clientSecret"), Secret: places(members{"exclusive": "true"}, "domain", "clientId"),
 		Admin: func(a *vendorapi.Account) members {
 			return members{"apiToken": a.Admin("apiToken"), "domain": a.Place("domain")}
 		},
@@ -187,6 +191,11 @@ var Cases = []Case{
 		Admin: func(a *vendorapi.Account) members {
 			return members{"clientId": a.Place("clientId"), "clientSecret": a.Admin("client_secret")}
 		},
+	},
+	{Provider: "stripe", Key: alone("apiKey"), Secret: none},
+	{
+		Provider: "stripe-preview", Key: pair("apiKeyId", "apiKey"), Secret: places(members{"version": "2026-01-01.preview"}),
+		Admin: adminOf("apiKey", "key"),
 	},
 	{
 		Provider: "twilio", Key: pair("apiKeySid", "apiKeySecret"), Secret: places(nil, "accountSid"),

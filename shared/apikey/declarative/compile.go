@@ -20,7 +20,7 @@ type program struct {
 
 	issue, install, check, unused *request
 	list                          *list
-	revoke, retire                []*request
+	before, revoke, retire        []*request
 }
 
 // place is where a template stands: which roots it may read.
@@ -91,14 +91,15 @@ func (p *problems) compileFile(f File) *program {
 	c.settings(prog)
 	prog.base = c.template(inBase, "base", f.Base)
 	c.base(prog.base)
+	prog.before = c.requests(inIssue, "before", f.Before)
 	prog.issue = c.request(inIssue, "issue", f.Issue)
 	prog.install = c.request(aboutKey, "install", f.Install)
 	prog.check = c.request(aboutKey, "check", f.Check)
 	prog.unused = c.request(aboutKey, "unused", f.Unused)
 	prog.list = c.list(f.List)
-	prog.revoke = c.requests("revoke", f.Revoke)
-	prog.retire = c.requests("retire", f.Retire)
-	for _, r := range slices.Concat(prog.revoke, prog.retire, []*request{prog.check, prog.install, prog.unused}) {
+	prog.revoke = c.requests(aboutKey, "revoke", f.Revoke)
+	prog.retire = c.requests(aboutKey, "retire", f.Retire)
+	for _, r := range slices.Concat(prog.before, prog.revoke, prog.retire, []*request{prog.check, prog.install, prog.unused}) {
 		if r != nil {
 			r.repeatable = true
 		}
@@ -191,10 +192,10 @@ func (c *compiler) decidesHost(at string, t template) {
 	}
 }
 
-func (c *compiler) requests(at string, rs []Request) []*request {
+func (c *compiler) requests(in place, at string, rs []Request) []*request {
 	var compiled []*request
 	for i := range rs {
-		compiled = append(compiled, c.request(aboutKey, fmt.Sprintf("%s[%d]", at, i), &rs[i]))
+		compiled = append(compiled, c.request(in, fmt.Sprintf("%s[%d]", at, i), &rs[i]))
 	}
 	return compiled
 }
@@ -483,6 +484,9 @@ func (c *compiler) whole() {
 	}
 	if f.Name.Max > 0 && f.Name.Max < apikey.NameLength {
 		c.add("name.max", "is %d: our names have %d characters", f.Name.Max, apikey.NameLength)
+	}
+	if len(f.Before) > 0 && f.Issue == nil {
+		c.add("before", `is for "issue"`)
 	}
 	if f.Unused != nil && !f.Once {
 		c.add("unused", `is for "once"`)

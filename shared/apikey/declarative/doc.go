@@ -9,11 +9,11 @@
 //
 //	.settings.NAME   the settings of the secret, and their defaults
 //	.admin.NAME      the credential that manages keys
-//	.current.NAME    the secret's own current credential (issue, retire)
+//	.current.NAME    the secret's own current credential (before, issue, retire)
 //	.key.NAME        the credential in question (check, install, revoke, retire)
 //	.id              its id (check, install, revoke, retire)
-//	.name            the name of the key to issue (issue)
-//	.order           the idempotency key, 32 hexadecimal digits (issue)
+//	.name            the name of the key to issue (before, issue)
+//	.order           the idempotency key, 32 hexadecimal digits (before, issue)
 //	.now             Unix seconds
 //
 // A template that is one ${…} and nothing else keeps the type of its value, so

@@ -46,6 +46,8 @@ type File struct {
 
 	// Makes values of our own choice, by field, which "install" then tells the vendor. In place of "issue".
 	Choose map[string]Choice `json:"choose,omitempty"`
+	// Made before "issue", in order, where a vendor wants to be asked twice: a confirmation, an elevated session. What they do must be harmless if it is done twice.
+	Before []Request `json:"before,omitempty"`
 	// Makes a key. Its result must have every field of the key.
 	Issue *Request `json:"issue,omitempty"`
 	// Makes the chosen values valid at the vendor. It must be idempotent.

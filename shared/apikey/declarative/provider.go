@@ -118,6 +118,11 @@ func (p *Provider) Issue(ctx context.Context, a apikey.Account, o apikey.Order) 
 	}
 	s := p.session(a)
 	s.scope["name"], s.scope["order"] = o.Name, o.Idempotency
+	for _, r := range p.program.before {
+		if _, err := s.call(ctx, "preparing to issue a key", r); err != nil {
+			return apikey.Key{}, apikey.NotSent(err) // whatever it did, no key was ordered
+		}
+	}
 	body, err := s.call(ctx, "issuing a key", p.program.issue)
 	if err != nil {
 		return apikey.Key{}, err
@@ -239,6 +244,15 @@ func (p *Provider) Revoke(ctx context.Context, a apikey.Account, k apikey.Key) e
 func (p *Provider) RetireKey(ctx context.Context, a apikey.Account, k apikey.Key) error {
 	if len(p.program.retire) == 0 {
 		return p.Revoke(ctx, a, k)
+	}
+	// What such a deed does may depend on the old key being there: once that has
+	// ended, promoting another key would end the current one.
+	_, err := p.session(a).about(k).call(ctx, "checking whether the old key lives", p.program.check)
+	switch {
+	case errors.Is(err, rotation.ErrRefused):
+		return nil
+	case err != nil:
+		return err
 	}
 	return p.end(ctx, a, k, "ending the old key", p.program.retire)
 }

@@ -1,0 +1,5 @@
+//go:build !race
+
+package apikeytest
+
+const raceDetector = false
