@@ -146,7 +146,7 @@ func (w *World) handle(e rotation.Event) error {
 func (w *World) rotate(r rotation.Rotation) error {
 	for _, step := range []rotation.Step{rotation.CreateSecret, rotation.SetSecret, rotation.TestSecret, rotation.FinishSecret} {
 		err := w.handle(rotation.Event{Step: step, SecretID: r.SecretID, Token: r.Token, RotationToken: r.RotationToken})
-		if step == rotation.CreateSecret && errors.Is(err, rotation.ErrNotFound) && w.traits().Class == apikey.Assisted {
+		if step == rotation.CreateSecret && errors.Is(err, rotation.ErrWaiting) && w.traits().Class == apikey.Assisted {
 			w.submit(r)
 			err = nil
 		}
