@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/rekey-aws/rekey/local/vendorapi"
 	"github.com/rekey-aws/rekey/shared/apikey"
 	"github.com/rekey-aws/rekey/shared/apikey/declarative"
 	"github.com/rekey-aws/rekey/shared/rotation"
@@ -170,6 +171,29 @@ func TestTheMatrixSeesSabotage(t *testing.T) {
 				t.Errorf("not seen: %s", sum)
 			}
 		})
+	}
+}
+
+// Where keys have no names and the secret does not say that they are all its own, none is
+// ended but the old one: what is left over stays, and so does what is somebody else's.
+func TestKeysWithoutNamesAreLeftAlone(t *testing.T) {
+	t.Parallel()
+	c := caseOf(t, "gcp-service-account")
+	secret := c.Secret
+	c.Secret = func(a *vendorapi.Account) members {
+		m := secret(a)
+		delete(m, "exclusive")
+		return m
+	}
+	l := NewLane(t, c)
+	l.crowded = true
+	r := &recorder{TB: t}
+	var sum Outcome
+	for _, s := range l.some() {
+		sum.Add(l.try(r, s))
+	}
+	if sum.Orphans == 0 || sum.Failures() != sum.Orphans {
+		t.Errorf("got %s; want orphans and nothing else", sum)
 	}
 }
 

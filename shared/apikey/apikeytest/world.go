@@ -33,6 +33,7 @@ type Lane struct {
 	// what they do; nil: nothing does.
 	wrap    func(*declarative.Provider) apikey.Provider
 	replace func(*apikey.Engine) rotation.Engine
+	crowded bool // somebody else has a key there, names or not
 }
 
 // NewLane compiles the provider of a case.
@@ -96,14 +97,14 @@ type World struct {
 	wrong  []string        // what must not be, as it was seen
 }
 
-// NewWorld has one key at the vendor, which AWSCURRENT holds, and where keys have names
-// one of somebody else.
+// NewWorld has one key at the vendor, which AWSCURRENT holds, and one of somebody else
+// where keys have names.
 func (l *Lane) NewWorld(t testing.TB) *World {
 	clock := NewClock()
 	w := &World{Case: l.Case, Clock: clock, Vendor: vendorapi.Vendors()[l.Case.Provider].Open(clock.Now), t: t, lane: l, put: map[string]bool{}}
 	l.world = w
 	old := w.Vendor.Mint("made by a person")
-	if l.provider.Traits().Named {
+	if l.provider.Traits().Named || l.crowded {
 		w.others = append(w.others, w.Vendor.Mint("somebody else's").ID)
 	}
 	w.Store = rotationtest.NewStore(t, w.Document(w.Vendor, old))

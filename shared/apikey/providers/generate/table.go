@@ -30,6 +30,8 @@ are found. *Idle* says whether the vendor tells when a key was last used, so tha
 one is ended only when nobody uses it. *Unverified* are requests written from background
 knowledge, not from the vendor's documents: try them with ` + "`rekey provider test`" + ` first.
 
+Every provider meets every fault at every call in [the crash matrix](vendors-crash-matrix.md).
+
 | Provider | Keys | Class | Live keys | Takes effect | Orphans | Idle | Unverified |
 |---|---|---|---|---|---|---|---|
 `
@@ -78,7 +80,7 @@ func orphans(f declarative.File) string {
 	case f.List != nil && f.List.Name != "":
 		return "by name"
 	case f.List != nil:
-		return "by id"
+		return "by exclusion"
 	case f.Lifetime != "":
 		return "end by themselves in " + string(f.Lifetime)
 	}
@@ -129,6 +131,9 @@ func section(b *strings.Builder, f declarative.File) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(f.Settings)) {
 		row(name, setting(f.Settings[name]))
+	}
+	if f.List != nil && f.List.Name == "" && f.Class != apikey.Assisted {
+		row("exclusive", "`true`: nobody else makes keys there; only then are keys ended that no version holds")
 	}
 	if len(f.Admin.Fields) > 0 {
 		row("adminSecretArn", administrator(f.Admin))
