@@ -138,6 +138,15 @@ func (a *Account) Mint(name string) Key {
 	return *k // it has all of its life before it
 }
 
+// Use uses a key, as a consumer does.
+func (a *Account) Use(secret string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if k := a.bySecret(secret); k != nil && a.works(k) {
+		k.LastUsed = a.clock()
+	}
+}
+
 // End ends a key, as a person would in the vendor's console.
 func (a *Account) End(secret string) {
 	a.mu.Lock()

@@ -55,19 +55,24 @@ func converse(t *testing.T, c Case) *conversation {
 // account reads the secrets as the engine does.
 func (c *conversation) account(k vendorapi.Key) apikey.Account {
 	c.Helper()
+	return c.accountOf(c.T, k)
+}
+
+func (c *conversation) accountOf(t testing.TB, k vendorapi.Key) apikey.Account {
+	t.Helper()
 	read := func(v rotation.Value) rotation.Document {
 		if v.Len() == 0 {
 			v = rotation.TextValue("{}")
 		}
 		d, err := rotation.ParseDocument(v)
 		if err != nil {
-			c.Fatal(err)
+			t.Fatal(err)
 		}
 		return d
 	}
 	settings, err := c.provider.ReadSettings(read(c.Document(c.vendor, k)), read(c.AdminDocument(c.vendor)), c.Admin != nil)
 	if err != nil {
-		c.Fatal(err)
+		t.Fatal(err)
 	}
 	admin := material(c.Key(k))
 	if c.Admin != nil {
