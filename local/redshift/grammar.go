@@ -21,12 +21,17 @@ var pieces = regexp.MustCompile(`^(?:("(?:[^"]|"")*")|('(?:[^']|'')*')|([A-Za-z_
 
 func scan(statement string) ([]token, error) {
 	var all []token
+	word := false // the last piece is one, with nothing behind it
 	for rest := statement; rest != ""; {
 		m := pieces.FindStringSubmatch(rest)
 		if m == nil {
 			return nil, syntaxError(rest)
 		}
 		rest = rest[len(m[0]):]
+		if word && m[2] != "" { // E'', B'', N''
+			return nil, syntaxError(m[2])
+		}
+		word = m[3] != ""
 		switch {
 		case m[1] != "":
 			all = append(all, token{'i', m[1]})
