@@ -24,8 +24,9 @@ const (
 
 // Event is a record reduced to what detections and people need. Only fields named here are
 // ever copied from a record, each checked for its form: no secret's value, rotation token,
-// client request token, policy, tag, error text or reply can be in an Event. It is plain
-// data: copies are independent as long as nobody writes to the slices.
+// policy, tag, error text or reply can be in an Event. (A version's id is no secret, though it
+// was the client request token of the call that made it.) It is plain data: copies are
+// independent as long as nobody writes to the slices.
 type Event struct {
 	ID        string    `json:"id"`                 // CloudTrail's eventID; EventBridge's id if there is no record
 	SharedID  string    `json:"sharedId,omitempty"` // the same in the records that several accounts get of one call
