@@ -121,13 +121,12 @@ func slackBody(m Message) ([]byte, error) {
 	blocks = append(blocks, slackBlock{Type: "context", Elements: []slackText{{"mrkdwn", last}}})
 	type attachment struct {
 		Color    string       `json:"color"`
-		Fallback string       `json:"fallback"`
+		Fallback string       `json:"fallback"` // in notifications
 		Blocks   []slackBlock `json:"blocks"`
 	}
 	return json.Marshal(struct {
-		Text        string       `json:"text"` // of notifications
-		Attachments []attachment `json:"attachments"`
-	}{slackEscape(m.Title + " [" + m.label() + "]"), []attachment{{m.colour(), m.Title, blocks}}})
+		Attachments []attachment `json:"attachments"` // for their colour
+	}{[]attachment{{m.colour(), m.Title + " [" + m.label() + "]", blocks}}})
 }
 
 // slackEscape keeps a text from being markup, a link or a mention of a channel:

@@ -25,6 +25,15 @@ type storm struct {
 	Untold json.RawMessage `json:"untold,omitempty"`
 }
 
+// until is when nobody needs it any more. All of them are listed each time: those of which
+// nothing is to be told stay for a day, in which a finding may join again.
+func (s *storm) until() time.Time {
+	if s.More == 0 && s.Untold == nil {
+		return s.Ends.Add(24 * time.Hour)
+	}
+	return s.Ends.Add(remembered)
+}
+
 // Alike is the same for equal findings: those of one incident, by the same caller.
 func Alike(f audit.Finding) string { return f.Incident + "|" + f.Actor.Principal }
 
@@ -48,7 +57,7 @@ func (b *Book) Join(ctx context.Context, f audit.Finding, window time.Duration) 
 			count = f.Count + s.More
 			*s = storm{Alert: f.Key, Count: count, Ends: now.Add(window), Untold: s.Untold}
 		}
-		return true, s.Ends.Add(remembered)
+		return true, s.until()
 	})
 	return count, err
 }
@@ -102,7 +111,7 @@ func (b *Book) remind(ctx context.Context, name string, window time.Duration) (f
 		default:
 			return false, time.Time{} // a finding has begun the next window, and told them
 		}
-		return true, s.Ends.Add(remembered)
+		return true, s.until()
 	})
 	return f, err
 }
@@ -114,7 +123,7 @@ func (b *Book) Reminded(ctx context.Context, f audit.Finding) error {
 			return false, time.Time{}
 		}
 		s.Untold = nil
-		return true, s.Ends.Add(remembered)
+		return true, s.until()
 	})
 }
 

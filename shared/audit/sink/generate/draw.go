@@ -19,10 +19,9 @@ func plain(s string) string {
 func drawSlack(payload []byte) ([]byte, error) {
 	type text struct{ Text string }
 	var m struct {
-		Text        string
 		Attachments []struct {
-			Color  string
-			Blocks []struct {
+			Color, Fallback string
+			Blocks          []struct {
 				Type             string
 				Text             text
 				Fields, Elements []text
@@ -61,7 +60,7 @@ func drawSlack(payload []byte) ([]byte, error) {
 		}
 		c.space(10)
 	}
-	return c.picture("Slack: "+m.Text, m.Attachments[0].Color), nil
+	return c.picture("Slack: "+m.Attachments[0].Fallback, m.Attachments[0].Color), nil
 }
 
 // pairs writes fields in two columns, as Slack does.
