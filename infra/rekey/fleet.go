@@ -167,6 +167,8 @@ func listPage() map[string]any {
 }
 
 // rotatePage begins the page's rotations one after another at the rate, and waits for all.
+//
+//nolint:gosec // tokens here are of states, and no credentials
 func rotatePage() map[string]any {
 	failed := map[string]any{"Type": "Pass", "End": true, "Output": "{% {'rotated': false, 'arn': $states.input.arn, 'why': $states.input.why} %}"}
 	secret := map[string]any{
