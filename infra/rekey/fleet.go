@@ -205,7 +205,7 @@ func rotatePage() map[string]any {
 	}
 	return map[string]any{
 		"Type": "Map", "Label": "Secrets", "Next": "Within the budget", "MaxConcurrency": pageSize, "ToleratedFailurePercentage": 100,
-		"Items": "{% $states.input.secrets %}",
+		"Items": "{% [$states.input.secrets] %}",
 		"ItemSelector": map[string]any{
 			"arn":   "{% $states.context.Map.Item.Value %}",
 			"delay": "{% $floor($states.context.Map.Item.Index / $rate) %}",
