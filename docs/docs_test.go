@@ -17,6 +17,7 @@ import (
 	"github.com/rekey-aws/rekey/shared/dbuser"
 	"github.com/rekey-aws/rekey/shared/mysql"
 	"github.com/rekey-aws/rekey/shared/postgres"
+	"github.com/rekey-aws/rekey/shared/redshift"
 	"github.com/rekey-aws/rekey/shared/rotation"
 )
 
@@ -132,7 +133,7 @@ func TestSecretsAreAccepted(t *testing.T) {
 		t.Fatal(err)
 	}
 	engine := &dbuser.Engine{Policy: policy, Drivers: map[string]dbuser.Driver{
-		"postgres": postgres.Driver{}, "mysql": mysql.Driver{},
+		"postgres": postgres.Driver{}, "mysql": mysql.Driver{}, "redshift": redshift.Driver{},
 	}}
 	seen := 0
 	for _, b := range blocks(t, "json") {
