@@ -65,33 +65,35 @@ func (e *explainer) file(f declarative.File) {
 
 // outline tells what a file does when nothing is tried.
 func (e *explainer) outline(f declarative.File) {
-	for _, r := range []struct {
-		what    string
-		request *declarative.Request
-	}{{"list", listRequest(f)}, {"issue", f.Issue}, {"install", f.Install}, {"check", f.Check}, {"unused", f.Unused}} {
-		if r.request != nil {
-			e.say(fmt.Sprintf("%-8s %s %s", r.what, r.request.Method, address(f, r.request)))
-		}
-	}
 	for _, group := range []struct {
 		what     string
 		requests []declarative.Request
-	}{{"revoke", f.Revoke}, {"retire", f.Retire}} {
-		for i := range group.requests {
-			e.say(fmt.Sprintf("%-8s %s %s", group.what, group.requests[i].Method, address(f, &group.requests[i])))
+	}{
+		{"list", listRequest(f)}, {"before", f.Before}, {"issue", only(f.Issue)}, {"install", only(f.Install)},
+		{"check", only(f.Check)}, {"unused", only(f.Unused)}, {"revoke", f.Revoke}, {"retire", f.Retire},
+	} {
+		for _, r := range group.requests {
+			e.say(fmt.Sprintf("%-8s %s %s", group.what, r.Method, address(f, r)))
 		}
 	}
 	e.say("the file is well formed; try it with --secret, or with --recording")
 }
 
-func listRequest(f declarative.File) *declarative.Request {
+func only(r *declarative.Request) []declarative.Request {
+	if r == nil {
+		return nil
+	}
+	return []declarative.Request{*r}
+}
+
+func listRequest(f declarative.File) []declarative.Request {
 	if f.List == nil {
 		return nil
 	}
-	return &f.List.Request
+	return []declarative.Request{f.List.Request}
 }
 
-func address(f declarative.File, r *declarative.Request) string {
+func address(f declarative.File, r declarative.Request) string {
 	if r.URL != "" {
 		return r.URL
 	}

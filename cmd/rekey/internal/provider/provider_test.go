@@ -175,6 +175,20 @@ func TestKeysThatWouldEndTheOldOne(t *testing.T) {
 	}
 }
 
+// Without a vendor the file is explained.
+func TestOutline(t *testing.T) {
+	t.Parallel()
+	out, err := try(t, TestCommand{File: "fastly"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, what := range []string{"list ", "before ", "issue ", "check ", "revoke "} {
+		if !strings.Contains(out, "\n  "+what) {
+			t.Errorf("it does not tell %q:\n%s", what, out)
+		}
+	}
+}
+
 func TestListAndShow(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
