@@ -274,6 +274,31 @@ func TestRetireWhatIsInUse(t *testing.T) {
 	}
 }
 
+// What cannot be put off, because it cannot be planned, fails; and so does the last try.
+func TestRetirementCannotBePutOff(t *testing.T) {
+	for _, fate := range []rotationtest.Fate{rotationtest.NotDone, rotationtest.ReplyLost, rotationtest.Throttled} {
+		w := newRetiring(t)
+		plan := w.rotate()
+		w.now, w.keys.busy = plan.At, true
+		w.planner.Faults.FailAt(0, fate)
+		err := rotationtest.RunEvent(t.Context(), w.machine, plan.Event())
+		if err == nil || w.line()["RetireFailures"] != 1.0 || w.line()["outcome"] != "failed" {
+			t.Errorf("%v: %v, %v", fate, err, w.line())
+		}
+		w.consistent()
+		w.planner.Faults.FailAt(0, rotationtest.Healthy)
+		if got := w.outcome(plan.Event()); got != "put off" { // Lambda tries again
+			t.Errorf("%v: outcome %s", fate, got)
+		}
+	}
+	w := newRetiring(t)
+	plan := w.rotate()
+	w.now, w.keys.busy, w.machine.Planner = plan.At, true, nil
+	if err := rotationtest.RunEvent(t.Context(), w.machine, plan.Event()); !errors.Is(err, rotation.ErrConfig) {
+		t.Errorf("without a planner: %v", err)
+	}
+}
+
 func TestALabelMovesMeanwhile(t *testing.T) {
 	w := newRetiring(t)
 	plan := w.rotate()

@@ -34,6 +34,7 @@ type world struct {
 	planner *rotationtest.Planner
 	machine *rotation.Machine
 	log     bytes.Buffer
+	url     string // of IAM and STS
 
 	mu      sync.Mutex
 	now     time.Time
@@ -71,12 +72,10 @@ func (w *world) sleep(_ context.Context, d time.Duration) bool {
 	return w.waited < time.Minute
 }
 
-var endpoint = map[*world]string{}
-
 func (w *world) settings(name string) (string, bool) {
 	v, ok := map[string]string{
 		"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "AKIDFUNCTION", "AWS_SECRET_ACCESS_KEY": "example",
-		"AWS_ENDPOINT_URL": endpoint[w], "AWS_MAX_ATTEMPTS": "1",
+		"AWS_ENDPOINT_URL": w.url, "AWS_MAX_ATTEMPTS": "1",
 	}[name]
 	return v, ok
 }
@@ -95,7 +94,7 @@ func newWorld(t *testing.T, extra map[string]any) *world {
 	}})
 	web := httptest.NewServer(w.iam)
 	t.Cleanup(web.Close)
-	endpoint[w] = web.URL
+	w.url = web.URL
 	id, secret := w.iam.AddUser(owner)
 	doc := map[string]any{"provider": iamkey.Name, "userName": owner, "accessKeyId": id, "secretAccessKey": secret, "exclusive": true, "team": "payments"}
 	for key, value := range extra {
