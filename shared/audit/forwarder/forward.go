@@ -135,13 +135,18 @@ func (f *Forwarder) claim(ctx context.Context, w *work, owner string) bool {
 		w.done = true
 		return false
 	case c.Status == state.Taken:
-		w.err = rotation.WithHint(fmt.Errorf("%s: another invocation is telling it: %w", w.Key, rotation.ErrConflict),
-			"Nothing is to be done: it is looked at again when the event is delivered again.")
+		w.err = rotation.WithHint(takenError(w.Key), "Nothing is to be done: it is looked at again when the event is delivered again.")
 		return false
 	}
 	w.has = c.Has
 	return true
 }
+
+// takenError is that of a finding, named by its key, which another invocation is at.
+type takenError string
+
+func (e takenError) Error() string { return string(e) + ": another invocation is telling sinks of it" }
+func (takenError) Unwrap() error   { return rotation.ErrConflict }
 
 // lease is for as long as this invocation can last.
 func (f *Forwarder) lease(ctx context.Context) time.Duration {
