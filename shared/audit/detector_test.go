@@ -2,7 +2,9 @@ package audit_test
 
 import (
 	"encoding/json"
+	"maps"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -56,6 +58,46 @@ func TestDeliveredAgain(t *testing.T) {
 				t.Errorf("%s: %s: %s is new in a second delivery", c.Detection, c.Name, key)
 			}
 		}
+	}
+}
+
+// Several goroutines may examine with one detector and one state: of what is counted, they find
+// what one would.
+func TestExamineTogether(t *testing.T) {
+	t.Parallel()
+	d := detector(t, fixture.Config())
+	var payloads [][]byte
+	for _, c := range fixture.Cases() {
+		if c.Detection == "mass-read" && c.Found {
+			payloads = c.Events
+			break
+		}
+	}
+	var group sync.WaitGroup
+	keys := make([]map[string]bool, 8)
+	for i := range keys {
+		keys[i] = map[string]bool{}
+		group.Go(func() {
+			var n audit.Normalizer
+			var e audit.Event
+			for _, payload := range payloads {
+				if err := n.Event(payload, &e); err != nil {
+					t.Error(err)
+					return
+				}
+				for _, f := range d.Examine(t.Context(), &e, nil) {
+					keys[i][f.Key] = true
+				}
+			}
+		})
+	}
+	group.Wait()
+	all := map[string]bool{}
+	for _, found := range keys {
+		maps.Copy(all, found)
+	}
+	if len(all) != 1 {
+		t.Errorf("%d different findings, want one: %v", len(all), all)
 	}
 }
 
