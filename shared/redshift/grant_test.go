@@ -31,7 +31,8 @@ func TestStatements(t *testing.T) {
 		"one":                 {[]grant{table("SELECT", false)}, nil, []string{`GRANT SELECT ON TABLE "s"."t" TO "u"`}},
 		"privileges together": {[]grant{table("SELECT", false), table("INSERT", false)}, nil, []string{`GRANT SELECT, INSERT ON TABLE "s"."t" TO "u"`}},
 		"tables together": {
-			[]grant{table("SELECT", false), other(table("SELECT", false), `"s"."x"`)}, nil,
+			[]grant{table("SELECT", false), other(table("SELECT", false), `"s"."x"`)},
+			nil,
 			[]string{`GRANT SELECT ON TABLE "s"."t", "s"."x" TO "u"`},
 		},
 		"option apart":     {[]grant{table("SELECT", true), table("INSERT", false)}, nil, []string{`GRANT SELECT ON TABLE "s"."t" TO "u" WITH GRANT OPTION`, `GRANT INSERT ON TABLE "s"."t" TO "u"`}},
@@ -43,13 +44,15 @@ func TestStatements(t *testing.T) {
 		"role less":        {[]grant{role}, []grant{{privilege: role.privilege, to: self, option: true}}, []string{`REVOKE ADMIN OPTION FOR ROLE "r" FROM "u"`}},
 		"system apart":     {[]grant{{privilege: "EXPLAIN RLS", to: self}, {privilege: "IGNORE RLS", to: self}, role}, nil, []string{`GRANT EXPLAIN RLS TO "u"`, `GRANT IGNORE RLS TO "u"`, `GRANT ROLE "r" TO "u"`}},
 		"datashares apart": {
-			[]grant{{privilege: "SHARE", kind: " ON DATASHARE ", object: `"a"`, to: self}, {privilege: "SHARE", kind: " ON DATASHARE ", object: `"b"`, to: self}}, nil,
+			[]grant{{privilege: "SHARE", kind: " ON DATASHARE ", object: `"a"`, to: self}, {privilege: "SHARE", kind: " ON DATASHARE ", object: `"b"`, to: self}},
+			nil,
 			[]string{`GRANT SHARE ON DATASHARE "a" TO "u"`, `GRANT SHARE ON DATASHARE "b" TO "u"`},
 		},
 		"scoped":   {[]grant{{privilege: "SELECT", kind: scope("SCHEMA", "TABLES"), object: `"s"`, to: self}}, nil, []string{`GRANT SELECT FOR TABLES IN SCHEMA "s" TO "u"`}},
 		"policies": {[]grant{{attach: `"p" ON TABLE "s"."t"`, to: self}}, []grant{{attach: `"q" ON TABLE "s"."t"`, to: self}}, []string{`DETACH RLS POLICY "q" ON TABLE "s"."t" FROM "u"`, `ATTACH RLS POLICY "p" ON TABLE "s"."t" TO "u"`}},
 		"default": {
-			[]grant{{before: `ALTER DEFAULT PRIVILEGES FOR USER ` + self + ` IN SCHEMA "s" `, privilege: "SELECT", kind: " ON TABLES", to: `GROUP "g"`}}, nil,
+			[]grant{{before: `ALTER DEFAULT PRIVILEGES FOR USER ` + self + ` IN SCHEMA "s" `, privilege: "SELECT", kind: " ON TABLES", to: `GROUP "g"`}},
+			nil,
 			[]string{`ALTER DEFAULT PRIVILEGES FOR USER "u" IN SCHEMA "s" GRANT SELECT ON TABLES TO GROUP "g"`},
 		},
 		"assumed": {[]grant{{privilege: "ASSUMEROLE", kind: " ON ", object: "'arn:x'", after: " FOR COPY", to: self}}, nil, []string{`GRANT ASSUMEROLE ON 'arn:x' TO "u" FOR COPY`}},

@@ -91,7 +91,7 @@ func (d *Directory) find(ctx context.Context, host string) (warehouse, error) {
 		return warehouse{}, err
 	}
 	if !strings.EqualFold(w.server.Host, host) {
-		return warehouse{}, rotation.WithHint(fmt.Errorf("Redshift has %q here with the endpoint %q, not %q: %w", clip(labels[0]), clip(w.server.Host), clip(host), rotation.ErrConfig), elsewhere)
+		return warehouse{}, rotation.WithHint(fmt.Errorf("there is %q here with the endpoint %q, not %q: %w", clip(labels[0]), clip(w.server.Host), clip(host), rotation.ErrConfig), elsewhere)
 	}
 	return w, nil
 }

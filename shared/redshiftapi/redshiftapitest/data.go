@@ -4,13 +4,12 @@ import (
 	"context"
 	"crypto/rand"
 	"database/sql"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/lib/pq"
+	"github.com/rekey-aws/rekey/local/redshift"
 )
 
 // statement is one that the Data API was given.
@@ -32,10 +31,10 @@ type statement struct {
 // https://docs.aws.amazon.com/redshift/latest/mgmt/data-api.html
 const kept = 24 * time.Hour
 
-func (f *Fake) data(req request) (any, *refusal) {
+func (f *Fake) data(ctx context.Context, req request) (any, *refusal) {
 	switch req.operation {
 	case "ExecuteStatement":
-		return f.execute(req)
+		return f.execute(ctx, req)
 	case "ListStatements":
 		return f.list(req)
 	}
@@ -80,7 +79,7 @@ func (s *statement) ended() string {
 
 func (s *statement) selects() bool { return strings.HasPrefix(s.sql, "SELECT ") }
 
-func (f *Fake) execute(req request) (any, *refusal) {
+func (f *Fake) execute(ctx context.Context, req request) (any, *refusal) {
 	cluster, workgroup := req.text("ClusterIdentifier"), req.text("WorkgroupName")
 	secret, user := req.text("SecretArn"), req.text("DbUser")
 	switch {
@@ -105,7 +104,7 @@ func (f *Fake) execute(req request) (any, *refusal) {
 			return map[string]any{"Id": s.id}, nil
 		}
 	}
-	ctx, stop := context.WithCancel(context.Background())
+	ctx, stop := context.WithCancel(context.WithoutCancel(ctx)) // it goes on when the call has ended
 	s := &statement{
 		id: rand.Text(), token: req.text("ClientToken"), name: req.text("StatementName"), sql: req.text("Sql"), where: cluster + workgroup,
 		made: f.now(), done: make(chan struct{}), stop: stop,
@@ -200,29 +199,29 @@ func (f *Fake) list(req request) (any, *refusal) {
 // run is what Redshift does of a statement: it logs in with what the secret has,
 // or lets IAM's user in.
 func (f *Fake) run(ctx context.Context, secret, user, database, statement string) ([][]any, string) {
-	db, said, err := f.open(secret, user, database, statement)
+	db, said, err := f.open(secret, database, statement)
 	if err != nil {
-		return nil, text(err)
+		return nil, redshift.Message(err)
 	}
 	defer db.Close()
 	conn, err := db.Conn(ctx)
 	if err != nil {
-		return nil, text(err)
+		return nil, redshift.Message(err)
 	}
 	defer conn.Close()
 	if secret == "" {
-		if _, err := conn.ExecContext(ctx, "SET SESSION AUTHORIZATION "+pq.QuoteLiteral(user)); err != nil {
+		if _, err := conn.ExecContext(ctx, redshift.Become(user)); err != nil {
 			return nil, fmt.Sprintf("FATAL: user %q does not exist", user)
 		}
 	}
 	rows, err := conn.QueryContext(ctx, said)
 	if err != nil {
-		return nil, text(err)
+		return nil, redshift.Message(err)
 	}
 	defer rows.Close()
 	columns, err := rows.Columns()
 	if err != nil {
-		return nil, text(err)
+		return nil, redshift.Message(err)
 	}
 	var table [][]any
 	for rows.Next() {
@@ -231,19 +230,19 @@ func (f *Fake) run(ctx context.Context, secret, user, database, statement string
 			into[i] = &row[i]
 		}
 		if err := rows.Scan(into...); err != nil {
-			return nil, text(err)
+			return nil, redshift.Message(err)
 		}
 		table = append(table, row)
 	}
 	if err := rows.Err(); err != nil {
-		return nil, text(err)
+		return nil, redshift.Message(err)
 	}
 	return table, ""
 }
 
 // open is a connection through the filter with a secret's password; or one round
 // it, for a statement that the filter has looked at.
-func (f *Fake) open(secret, user, database, statement string) (*sql.DB, string, error) {
+func (f *Fake) open(secret, database, statement string) (*sql.DB, string, error) {
 	if secret == "" {
 		db, err := f.Warehouse.Open(database)
 		return db, f.Warehouse.Rewrite(statement), err
@@ -252,21 +251,6 @@ func (f *Fake) open(secret, user, database, statement string) (*sql.DB, string, 
 	if err != nil {
 		return nil, "", err
 	}
-	connector, err := pq.NewConnectorConfig(pq.Config{
-		Host: "127.0.0.1", Port: uint16(f.Warehouse.Port), User: user, Password: password, Database: database,
-		SSLMode: pq.SSLModeRequire,
-	})
-	if err != nil {
-		return nil, "", err
-	}
-	return sql.OpenDB(connector), statement, nil
-}
-
-// text is how the Data API tells an error of Redshift's.
-func text(err error) string {
-	var server *pq.Error
-	if errors.As(err, &server) {
-		return server.Severity + ": " + server.Message
-	}
-	return err.Error()
+	db, err := f.Warehouse.Login(user, password, database)
+	return db, statement, err
 }

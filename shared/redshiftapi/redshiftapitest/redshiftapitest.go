@@ -4,6 +4,7 @@
 package redshiftapitest
 
 import (
+	"context"
 	"encoding/json"
 	"encoding/xml"
 	"fmt"
@@ -155,7 +156,7 @@ func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer.refuse(w, fault.Code, fault.Message)
 		return
 	}
-	out, refusal := f.carryOut(req)
+	out, refusal := f.carryOut(r.Context(), req)
 	switch {
 	case fault.ReplyLost:
 		hangUp(w)
@@ -192,7 +193,7 @@ var operations = map[string][]string{
 	"redshift-data:ListStatements":                     {"StatementName*", "Status*", "RoleLevel*", "MaxResults", "ClusterIdentifier", "WorkgroupName", "NextToken"},
 }
 
-func (f *Fake) carryOut(req request) (any, *refusal) {
+func (f *Fake) carryOut(ctx context.Context, req request) (any, *refusal) {
 	members, known := operations[req.service+":"+req.operation]
 	if !known {
 		f.t.Errorf("%s:%s is not an operation that is called", req.service, req.operation)
@@ -218,7 +219,7 @@ func (f *Fake) carryOut(req request) (any, *refusal) {
 	case "redshift-serverless":
 		return f.serverless(req)
 	}
-	return f.data(req)
+	return f.data(ctx, req)
 }
 
 func (r request) text(name string) string { s, _ := r.in[name].(string); return s }
@@ -259,7 +260,10 @@ func (f *Fake) provisioned(req request) (any, *refusal) {
 	if find(req.text("ClusterIdentifier")) == nil {
 		return nil, &refusal{"ClusterNotFound", "there is none"}
 	}
-	return struct{ DbUser, DbPassword string }{"IAM:" + req.text("DbUser"), TemporaryPassword}, nil
+	return struct {
+		User     string `xml:"DbUser"`
+		Password string `xml:"DbPassword"`
+	}{"IAM:" + req.text("DbUser"), TemporaryPassword}, nil
 }
 
 func (f *Fake) serverless(req request) (any, *refusal) {

@@ -1,0 +1,35 @@
+package redshift
+
+import (
+	"database/sql"
+	"errors"
+
+	"github.com/lib/pq"
+)
+
+// Login is a pool of a user's in a database, through the filter: for what stands
+// in for the Data API, which logs in with a password from a secret. The caller
+// closes it.
+func (s *Server) Login(user, password, database string) (*sql.DB, error) {
+	connector, err := pq.NewConnectorConfig(pq.Config{
+		Host: "127.0.0.1", Port: uint16(s.Port), User: user, Password: password, Database: database, //nolint:gosec // G115: the filter's own port
+		SSLMode: pq.SSLModeRequire, // who it is is known: this process
+	})
+	if err != nil {
+		return nil, err
+	}
+	return sql.OpenDB(connector), nil
+}
+
+// Become is the statement by which an administrator's session becomes a user's:
+// for what stands in for temporary credentials.
+func Become(user string) string { return "SET SESSION AUTHORIZATION " + pq.QuoteLiteral(user) }
+
+// Message is an error of the server's as the Data API tells it: without a code.
+func Message(err error) string {
+	var server *pq.Error
+	if errors.As(err, &server) {
+		return server.Severity + ": " + server.Message
+	}
+	return err.Error()
+}
