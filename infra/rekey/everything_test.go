@@ -77,7 +77,7 @@ func TestTrust(t *testing.T) {
 func TestEveryPartIsThere(t *testing.T) {
 	tmpl := primary(t, everythingFile)
 	for kind, n := range map[string]int{
-		"AWS::SecretsManager::Secret": 6, "AWS::SecretsManager::RotationSchedule": 6, "AWS::SecretsManager::ResourcePolicy": 6,
+		"AWS::SecretsManager::Secret": 8, "AWS::SecretsManager::RotationSchedule": 8, "AWS::SecretsManager::ResourcePolicy": 8,
 		"AWS::Lambda::Function": 4, "AWS::Lambda::Alias": 4, "AWS::IAM::OIDCProvider": 2, "AWS::Config::ConfigRule": 6,
 		"AWS::EC2::VPC": 1, "AWS::EC2::Subnet": 3, "AWS::EC2::NatGateway": 0, "AWS::EC2::InternetGateway": 0,
 		"AWS::SNS::Topic": 2, "AWS::SNS::Subscription": 4, "AWS::DynamoDB::Table": 1, "AWS::StepFunctions::StateMachine": 1,

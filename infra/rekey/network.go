@@ -115,12 +115,16 @@ var endpointActions = map[string][]string{
 		"secretsmanager:ListSecretVersionIds", "secretsmanager:ListSecrets", "secretsmanager:PutSecretValue",
 		"secretsmanager:UpdateSecretVersionStage",
 	},
-	"rds":                 {"rds:DescribeDBClusterEndpoints", "rds:DescribeDBClusters", "rds:DescribeDBInstances", "rds:DescribeGlobalClusters"},
-	"scheduler":           {"scheduler:CreateSchedule", "scheduler:GetSchedule", "scheduler:UpdateSchedule"},
-	"redshift":            {"redshift:DescribeClusters", "redshift:DescribeCustomDomainAssociations", "redshift:GetClusterCredentials"},
-	"redshift-serverless": {"redshift-serverless:GetCredentials", "redshift-serverless:GetWorkgroup", "redshift-serverless:ListCustomDomainAssociations", "redshift-serverless:ListWorkgroups"},
+	"rds":       {"rds:DescribeDBClusterEndpoints", "rds:DescribeDBClusters", "rds:DescribeDBInstances", "rds:DescribeGlobalClusters"},
+	"scheduler": {"scheduler:CreateSchedule", "scheduler:GetSchedule", "scheduler:UpdateSchedule"},
+	"redshift":  {"redshift:DescribeClusters", "redshift:DescribeCustomDomainAssociations", "redshift:GetClusterCredentials"},
+	"redshift-serverless": {
+		"redshift-serverless:GetCredentials", "redshift-serverless:GetNamespace", "redshift-serverless:GetWorkgroup",
+		"redshift-serverless:ListCustomDomainAssociations", "redshift-serverless:ListNamespaces", "redshift-serverless:ListWorkgroups",
+	},
 	"redshift-data": {
 		"redshift-data:CancelStatement", "redshift-data:DescribeStatement", "redshift-data:ExecuteStatement", "redshift-data:GetStatementResult",
+		"redshift-data:ListStatements",
 	},
 }
 

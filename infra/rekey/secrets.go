@@ -40,8 +40,11 @@ func (p *primary) buildSecrets() {
 	for name, f := range sorted(p.functions) {
 		f.MayRotate(p.secretsKey, made[name], existing[name])
 		f.mayRead("Admins", "Secrets of administrators", admins[name])
-		if name == config.RotateRDS {
+		switch name {
+		case config.RotateRDS:
 			f.mayAskRDS(databases[name])
+		case config.RotateRedshift:
+			f.mayAskRedshift(databases[name])
 		}
 	}
 	p.mayManageKeys()
