@@ -141,7 +141,11 @@ func (e *Engine) Test(ctx context.Context, r rotation.Request) error {
 	if err := t.complete(t.account.Current); err != nil {
 		return err
 	}
-	if err := t.provider.Check(ctx, t.account, t.account.Current); err != nil {
+	err = t.provider.Check(ctx, t.account, t.account.Current)
+	if errors.Is(err, rotation.ErrRefused) {
+		err = rotation.WithHint(err, "Run the rotation again: the vendor may need longer to know the key. If somebody ended it at the vendor, take AWSPENDING away from its version; then rotate.")
+	}
+	if err != nil {
 		return fmt.Errorf("testing %s: %w", rotation.Pending, err)
 	}
 	if r.Current.Len() > 0 && r.Current.Equal(r.Pending) && t.traits.Lists {

@@ -28,6 +28,7 @@ type target struct {
 	traits    Traits
 	doc       rotation.Document
 	admin     string // ARN, or ""
+	adminDoc  rotation.Document
 	exclusive bool
 	account   Account // its Current is the key of this version
 	label     string
@@ -115,14 +116,13 @@ func (t target) with(admin rotation.Value) (target, error) {
 	}
 	required, optional, itself := reader.AdminFields()
 	label := t.label
-	var adminDoc rotation.Document
 	var err error
 	switch {
 	case t.admin != "":
-		if adminDoc, err = t.adminDocument(admin); err != nil {
+		if t.adminDoc, err = t.adminDocument(admin); err != nil {
 			return target{}, err
 		}
-		t.account.Admin, err = material(adminDoc, theAdministrators, required, optional)
+		t.account.Admin, err = material(t.adminDoc, theAdministrators, required, optional)
 	case itself:
 		t.account.Admin, err = material(t.doc, label, required, optional)
 	case len(required) > 0:
@@ -132,7 +132,7 @@ func (t target) with(admin rotation.Value) (target, error) {
 	if err != nil {
 		return target{}, err
 	}
-	t.account.Settings, err = reader.ReadSettings(t.doc, adminDoc, t.admin != "")
+	t.account.Settings, err = reader.ReadSettings(t.doc, t.adminDoc, t.admin != "")
 	return t, err
 }
 
@@ -182,11 +182,19 @@ func (t target) sameTarget(other target) error {
 			return differs(key)
 		}
 	}
-	for _, key := range slices.Sorted(maps.Keys(t.account.Settings)) {
-		a, _ := t.doc.Raw(key)
-		b, _ := other.doc.Raw(key)
-		if string(a) != string(b) {
-			return differs(key)
+	reader, ok := t.provider.(Reader)
+	if !ok {
+		return nil
+	}
+	settings, err := reader.ReadSettings(other.doc, t.adminDoc, t.admin != "")
+	if err != nil {
+		return fmt.Errorf("comparing %s with %s: %w", other.label, t.label, err)
+	}
+	for _, of := range []map[string]string{t.account.Settings, settings} {
+		for _, key := range slices.Sorted(maps.Keys(of)) {
+			if t.account.Settings[key] != settings[key] {
+				return differs(key)
+			}
 		}
 	}
 	return nil

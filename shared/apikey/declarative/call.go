@@ -267,4 +267,3 @@ func (s *session) again(d deed, answer outbound.Answer, err error, attempt int) 
 
 // maxAttempts bounds the tries of one request; the deadline usually does.
 const maxAttempts = 5
-

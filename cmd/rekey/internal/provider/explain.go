@@ -69,8 +69,14 @@ func (e *explainer) outline(f declarative.File) {
 		what     string
 		requests []declarative.Request
 	}{
-		{"list", listRequest(f)}, {"before", f.Before}, {"issue", only(f.Issue)}, {"install", only(f.Install)},
-		{"check", only(f.Check)}, {"unused", only(f.Unused)}, {"revoke", f.Revoke}, {"retire", f.Retire},
+		{"list", listRequest(f)},
+		{"before", f.Before},
+		{"issue", only(f.Issue)},
+		{"install", only(f.Install)},
+		{"check", only(f.Check)},
+		{"unused", only(f.Unused)},
+		{"revoke", f.Revoke},
+		{"retire", f.Retire},
 	} {
 		for _, r := range group.requests {
 			e.say(fmt.Sprintf("%-8s %s %s", group.what, r.Method, address(f, r)))
