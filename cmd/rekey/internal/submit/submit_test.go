@@ -1,0 +1,74 @@
+package submit
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/rekey-aws/rekey/shared/apikey"
+	"github.com/rekey-aws/rekey/shared/rotation"
+)
+
+func submissionOf(t *testing.T, input, document string) *submission {
+	t.Helper()
+	doc, err := rotation.ParseDocument(rotation.TextValue(document))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &submission{
+		command: &Command{stdin: strings.NewReader(input)}, document: doc, provider: "acme",
+		traits: apikey.Traits{Class: apikey.Assisted, Fields: []string{"apiKey", "keyId"}, Public: []string{"keyId"}, ID: "keyId"},
+	}
+}
+
+const before = `{"provider":"acme", "apiKey": "old-key", "keyId":"id-1", "team": {"name": "payments"} }`
+
+func TestRead(t *testing.T) {
+	for name, c := range map[string]struct{ input, want, says string }{
+		"a line":                {"new-key\n", `{"provider":"acme", "apiKey": "new-key", "keyId":"", "team": {"name": "payments"} }`, ""},
+		"an object":             {`{"apiKey": "new-key", "keyId": "id-2"}`, `{"provider":"acme", "apiKey": "new-key", "keyId":"id-2", "team": {"name": "payments"} }`, ""},
+		"nothing":               {" \n", "", "is empty"},
+		"the current key":       {"old-key", "", "the key of AWSCURRENT"},
+		"a part that is none":   {`{"apiKey": "new-key", "provider": "other"}`, "", "no part of a key"},
+		"no key":                {`{"keyId": "id-2"}`, "", `"apiKey" is missing`},
+		"not texts":             {`{"apiKey": 5}`, "", "not a JSON object of strings"},
+		"two lines":             {"new-key\nother", "", "more than a line"},
+		"more than a secret is": {strings.Repeat("x", rotation.MaxValueSize+1), "", "more than 65536 bytes"},
+		"a secret too large":    {strings.Repeat("x", rotation.MaxValueSize-10), "", "of 65536 that it may"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := submissionOf(t, c.input, before)
+			err := s.read()
+			if c.says == "" && (err != nil || s.next.Reveal() != c.want) {
+				t.Errorf("got %s, %v", s.next.Reveal(), err)
+			}
+			if c.says != "" && (err == nil || !strings.Contains(err.Error(), c.says)) {
+				t.Errorf("got %v, want %q", err, c.says)
+			}
+		})
+	}
+}
+
+// Whatever is handed over: what is stored is the document with another key, and an error does
+// not tell what was handed over.
+func FuzzRead(f *testing.F) {
+	f.Add("new-key")
+	f.Add(`{"apiKey": "new-key", "keyId": "id-2"}`)
+	f.Add(`{"apiKey": "a\u0000b"}`)
+	f.Fuzz(func(t *testing.T, input string) {
+		s := submissionOf(t, input, before)
+		if err := s.read(); err != nil {
+			if secret := strings.TrimSpace(input); len(secret) > 8 && !strings.HasPrefix(secret, "{") && strings.Contains(err.Error(), secret) {
+				t.Errorf("the error tells it: %v", err)
+			}
+			return
+		}
+		var doc struct {
+			Provider, APIKey string
+			Team             struct{ Name string }
+		}
+		if json.Unmarshal([]byte(s.next.Reveal()), &doc) != nil || doc.Provider != "acme" || doc.Team.Name != "payments" || doc.APIKey == "" || doc.APIKey == "old-key" {
+			t.Errorf("it would store %s", s.next.Reveal())
+		}
+	})
+}
