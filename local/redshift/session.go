@@ -1,7 +1,10 @@
 package redshift
 
 import (
+	"context"
+	"crypto/md5"
 	"database/sql"
+	"encoding/hex"
 	"errors"
 
 	"github.com/lib/pq"
@@ -19,6 +22,16 @@ func (s *Server) Login(user, password, database string) (*sql.DB, error) {
 		return nil, err
 	}
 	return sql.OpenDB(connector), nil
+}
+
+// Accepts tells whether a login with a password would succeed, by what the server
+// has stored.
+func (s *Server) Accepts(ctx context.Context, user, password string) bool {
+	var accepts bool
+	sum := md5.Sum([]byte(password + user)) // here: the server logs what it is asked
+	err := s.admin.QueryRowContext(ctx, "SELECT rolcanlogin AND rolpassword = $2 AND coalesce(rolvaliduntil > now(), true) FROM pg_authid WHERE rolname = $1::text",
+		user, "md5"+hex.EncodeToString(sum[:])).Scan(&accepts)
+	return err == nil && accepts
 }
 
 // Become is the statement by which an administrator's session becomes a user's:

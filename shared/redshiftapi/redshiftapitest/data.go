@@ -199,11 +199,10 @@ func (f *Fake) list(req request) (any, *refusal) {
 // run is what Redshift does of a statement: it logs in with what the secret has,
 // or lets IAM's user in.
 func (f *Fake) run(ctx context.Context, secret, user, database, statement string) ([][]any, string) {
-	db, said, err := f.open(secret, database, statement)
+	db, said, err := f.open(ctx, secret, database, statement)
 	if err != nil {
 		return nil, redshift.Message(err)
 	}
-	defer db.Close()
 	conn, err := db.Conn(ctx)
 	if err != nil {
 		return nil, redshift.Message(err)
@@ -213,6 +212,7 @@ func (f *Fake) run(ctx context.Context, secret, user, database, statement string
 		if _, err := conn.ExecContext(ctx, redshift.Become(user)); err != nil {
 			return nil, fmt.Sprintf("FATAL: user %q does not exist", user)
 		}
+		defer func() { _, _ = conn.ExecContext(context.WithoutCancel(ctx), "RESET SESSION AUTHORIZATION") }() // else the connection is of no further use
 	}
 	rows, err := conn.QueryContext(ctx, said)
 	if err != nil {
@@ -240,17 +240,36 @@ func (f *Fake) run(ctx context.Context, secret, user, database, statement string
 	return table, ""
 }
 
-// open is a connection through the filter with a secret's password; or one round
-// it, for a statement that the filter has looked at.
-func (f *Fake) open(secret, database, statement string) (*sql.DB, string, error) {
+// open is connections through the filter with a secret's password; or round it,
+// for a statement that the filter has looked at. A password that the server would
+// refuse now is not let in with a connection of before.
+func (f *Fake) open(ctx context.Context, secret, database, statement string) (*sql.DB, string, error) {
 	if secret == "" {
-		db, err := f.Warehouse.Open(database)
+		db, err := f.pool(database, func() (*sql.DB, error) { return f.Warehouse.Open(database) })
 		return db, f.Warehouse.Rewrite(statement), err
 	}
 	user, password, err := f.Secret(secret)
 	if err != nil {
 		return nil, "", err
 	}
-	db, err := f.Warehouse.Login(user, password, database)
+	key := strings.Join([]string{database, user, password}, "\x00")
+	if !f.Warehouse.Accepts(ctx, user, password) {
+		key += "\x00refused"
+	}
+	db, err := f.pool(key, func() (*sql.DB, error) { return f.Warehouse.Login(user, password, database) })
 	return db, statement, err
+}
+
+func (f *Fake) pool(key string, open func() (*sql.DB, error)) (*sql.DB, error) {
+	f.poolsMu.Lock()
+	defer f.poolsMu.Unlock()
+	if db := f.pools[key]; db != nil {
+		return db, nil
+	}
+	db, err := open()
+	if err == nil {
+		db.SetMaxOpenConns(5)
+		f.pools[key] = db
+	}
+	return db, err
 }

@@ -5,6 +5,7 @@ package redshiftapitest
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"encoding/xml"
 	"fmt"
@@ -50,6 +51,9 @@ type Fake struct {
 	calls      []string
 	statements []*statement
 	needed     []string // beside what was called
+
+	poolsMu sync.Mutex
+	pools   map[string]*sql.DB
 }
 
 // Fault is what becomes of a call.
@@ -93,7 +97,12 @@ type Domain struct{ Name, Cluster, Workgroup string }
 
 // Serve starts the fake; it stops with the test.
 func (f *Fake) Serve(t testing.TB) *Fake {
-	f.t = t
+	f.t, f.pools = t, map[string]*sql.DB{}
+	t.Cleanup(func() {
+		for _, db := range f.pools {
+			db.Close()
+		}
+	})
 	web := httptest.NewServer(f)
 	t.Cleanup(web.Close)
 	f.URL = web.URL
