@@ -13,9 +13,11 @@ import (
 // then complete or confirm the work. Errors wrap one of the sentinels of this
 // package and never carry a secret. An Engine is used by several goroutines.
 type Engine interface {
-	// Create derives the pending value from the current one. It changes nothing
-	// anywhere: the machine stores what it returns, or keeps what an earlier try
-	// has stored.
+	// Create derives the pending value from the current one. The machine stores what
+	// it returns, or keeps what an earlier try has stored. It changes nothing
+	// anywhere, unless the target makes the credential itself: then it asks
+	// Request.Stored first, so that nothing is made beside a value that is stored,
+	// and what it makes can be found and ended if it is never stored.
 	Create(ctx context.Context, r Request) (Value, error)
 	// Set makes the pending value valid in the target. It refuses a pending
 	// value that speaks of another target or user than the current one.
