@@ -136,7 +136,7 @@ func (f *File) EndpointServices() []string {
 	for _, s := range f.Secrets() {
 		switch {
 		case s.Function == RotateRedshift:
-			all = append(all, "redshift", "redshift-data", "redshift-serverless")
+			all = append(all, s.Database.RedshiftServices()...)
 		case s.Function == RotateRDS && s.Database.Admin != nil:
 			all = append(all, "rds")
 		}
@@ -146,4 +146,25 @@ func (f *File) EndpointServices() []string {
 	}
 	slices.Sort(all)
 	return slices.Compact(all)
+}
+
+// RedshiftServices are the services that are asked about the database: who is behind its
+// host, where there is an administrator; whose custom domain a name is that is not Redshift's
+// own; and the Data API.
+func (db *Database) RedshiftServices() []string {
+	if db.Admin == nil {
+		return nil
+	}
+	var all []string
+	custom := db.Host != "" && !strings.HasSuffix(string(db.Host), ".amazonaws.com") && !strings.HasSuffix(string(db.Host), ".amazonaws.com.cn")
+	if db.Workgroup == "" || custom {
+		all = append(all, "redshift")
+	}
+	if db.Workgroup != "" || custom {
+		all = append(all, "redshift-serverless")
+	}
+	if db.Access == DataAPI {
+		all = append(all, "redshift-data")
+	}
+	return all
 }

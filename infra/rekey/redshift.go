@@ -1,6 +1,7 @@
 package rekey
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -16,17 +17,15 @@ func (f *Function) mayAskRedshift(databases []config.Database) {
 		if db.Admin == nil {
 			continue
 		}
-		name := string(db.Cluster)
-		switch {
-		case db.Workgroup != "":
+		services := db.RedshiftServices()
+		if slices.Contains(services, "redshift-serverless") {
 			serverless = true
-			tokens = tokens || db.Admin.IAMUser != ""
-		case name == "":
-			name = "*"
-			fallthrough
-		default:
+			tokens = tokens || db.Workgroup != "" && db.Admin.IAMUser != ""
+		}
+		if slices.Contains(services, "redshift") {
+			name := cmp.Or(string(db.Cluster), "*")
 			clusters = append(clusters, arn(f.Construct, "redshift", "cluster:"+name))
-			if db.Admin.IAMUser != "" {
+			if db.Workgroup == "" && db.Admin.IAMUser != "" {
 				logins = append(logins, arn(f.Construct, "redshift", fmt.Sprintf("dbuser:%s/%s", name, db.Admin.IAMUser)))
 			}
 		}

@@ -34,8 +34,8 @@ func TestLinesAreWhatTheFileHas(t *testing.T) {
 		// ledger's two and cards' in two Regions: the warehouse's says no, the switch's exists
 		cost.Replicas: 6,
 		cost.Keys:     3, // of secrets, of records, the replica in eu-west-1
-		// secretsmanager, rds, scheduler, and three for Redshift, in three zones
-		cost.Endpoints:  6 * 3 * 730,
+		// secretsmanager, rds, redshift, scheduler, in three zones
+		cost.Endpoints:  4 * 3 * 730,
 		cost.Dashboard:  1,
 		cost.ConfigRule: 5 * 5 * 30.4,
 	} {
@@ -43,7 +43,7 @@ func TestLinesAreWhatTheFileHas(t *testing.T) {
 			t.Errorf("%s: %v, want %v", item, got, want)
 		}
 	}
-	if got, want := e.Find(cost.Endpoints).Monthly, 6*3*730*0.0125; math.Abs(got-want) > 0.01 {
+	if got, want := e.Find(cost.Endpoints).Monthly, 4*3*730*0.0125; math.Abs(got-want) > 0.01 {
 		t.Errorf("endpoints cost %v, want %v", got, want)
 	}
 	sum := 0.0
