@@ -16,8 +16,9 @@ const tableHead = `# Vendors
 
 <!-- Written by go generate from shared/apikey/providers. -->
 
-Each provider is a file in [` + "`shared/apikey/providers`" + `](../shared/apikey/providers). Its class says what becomes
-of the old key:
+Keys of [IAM users](engines/iam-keys.md) and [secrets that no vendor issues](engines/generated.md)
+have pages of their own. Every other provider is a file in [` + "`shared/apikey/providers`" + `](../shared/apikey/providers);
+[adding one](adding-a-provider.md) takes twenty lines. Its class says what becomes of the old key:
 
 - **dual**: several keys live at once. The old one is ended after the grace period.
 - **grace**: the vendor ends the old one after a set time.
