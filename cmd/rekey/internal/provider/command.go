@@ -7,11 +7,15 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/terminal"
 	"github.com/rekey-aws/rekey/shared/apikey"
 	"github.com/rekey-aws/rekey/shared/apikey/declarative"
+	"github.com/rekey-aws/rekey/shared/apikey/generated"
+	"github.com/rekey-aws/rekey/shared/apikey/iamkey"
 	"github.com/rekey-aws/rekey/shared/apikey/providers"
 )
 
@@ -46,6 +50,7 @@ func (c *ListCommand) Run(out io.Writer, screen *terminal.Terminal) error {
 		f := files[name]
 		all = append(all, listed{f.Provider, f.Title, f.Class, f.Limit, f.Notes})
 	}
+	all = append(all, programs()...)
 	if c.JSON {
 		return printJSON(out, all)
 	}
@@ -53,6 +58,16 @@ func (c *ListCommand) Run(out io.Writer, screen *terminal.Terminal) error {
 		screen.Println(fmt.Sprintf("%-26s %-9s %s", l.Provider, l.Class, screen.Dim(l.Title)))
 	}
 	return screen.Err()
+}
+
+// programs are the providers that are no files.
+func programs() []listed {
+	all := []listed{{Provider: iamkey.Name, Title: "Access keys of IAM users", Class: apikey.Dual, Limit: 2}}
+	made := generated.Providers(generated.Config{})
+	for _, name := range slices.Sorted(maps.Keys(made)) {
+		all = append(all, listed{Provider: name, Title: "Made here, not by a vendor", Class: made[name].Traits().Class})
+	}
+	return all
 }
 
 func printJSON(out io.Writer, v any) error {
@@ -72,6 +87,9 @@ type ShowCommand struct {
 func (c *ShowCommand) Run(out io.Writer) error {
 	content, err := fs.ReadFile(providers.Files, c.Name+".yaml")
 	if err != nil {
+		if slices.ContainsFunc(programs(), func(l listed) bool { return l.Provider == c.Name }) {
+			return fmt.Errorf("%s is a program, and has no file", c.Name)
+		}
 		known := declarative.NewDirectory(declarative.Config{}, providers.Files).Names()
 		return fmt.Errorf("there is no provider %q; there are %s", c.Name, strings.Join(known, ", "))
 	}

@@ -192,7 +192,7 @@ func TestOutline(t *testing.T) {
 func TestListAndShow(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	if err := (&ListCommand{JSON: true}).Run(&out, terminal.Plain(&out)); err != nil || !json.Valid(out.Bytes()) || !strings.Contains(out.String(), `"provider": "okta"`) {
+	if err := (&ListCommand{JSON: true}).Run(&out, terminal.Plain(&out)); err != nil || !json.Valid(out.Bytes()) || !strings.Contains(out.String(), `"provider": "okta"`) || !strings.Contains(out.String(), `"provider": "aws-iam"`) {
 		t.Errorf("%v\n%s", err, &out)
 	}
 	out.Reset()
@@ -202,6 +202,9 @@ func TestListAndShow(t *testing.T) {
 	out.Reset()
 	if err := (&ShowCommand{Name: "okta"}).Run(&out); err != nil || !strings.Contains(out.String(), "provider: okta") {
 		t.Errorf("%v\n%s", err, &out)
+	}
+	if err := (&ShowCommand{Name: "aws-iam"}).Run(&out); err == nil || !strings.Contains(err.Error(), "is a program") {
+		t.Errorf("aws-iam: %v", err)
 	}
 	if err := (&ShowCommand{Name: "../okta"}).Run(&out); err == nil {
 		t.Error("a path was taken for a name")
