@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -13,7 +14,9 @@ import (
 
 	"github.com/rekey-aws/rekey/shared/apikey"
 	"github.com/rekey-aws/rekey/shared/apikey/declarative"
+	"github.com/rekey-aws/rekey/shared/apikey/generated"
 	"github.com/rekey-aws/rekey/shared/apikey/providers"
+	"github.com/rekey-aws/rekey/shared/rotation"
 )
 
 // ours are the providers that come with rekey. They are the program's own: a defect of one is found by
@@ -90,6 +93,9 @@ func (c *checker) vendor(at path, k *APIKey, vendor declarative.File) {
 	below := at.to("settings")
 	for _, name := range slices.Sorted(maps.Keys(k.Options)) {
 		s, ok := vendor.Settings[name]
+		if name == exclusive {
+			s, ok = declarative.Setting{OneOf: []string{"true", "false"}}, true
+		}
 		if !ok {
 			c.wrong(below.to(name), fmt.Sprintf("%s has no such setting", k.Provider), allowedSettings(name, vendor))
 			continue
@@ -106,12 +112,11 @@ func (c *checker) vendor(at path, k *APIKey, vendor declarative.File) {
 	}
 }
 
+// exclusive says, of every vendor, that nobody else makes keys in the account.
+const exclusive = "exclusive"
+
 func allowedSettings(name string, vendor declarative.File) string {
-	all := slices.Sorted(maps.Keys(vendor.Settings))
-	if len(all) == 0 {
-		return "it has none: remove it"
-	}
-	return oneOf(name, all)
+	return oneOf(name, append(slices.Sorted(maps.Keys(vendor.Settings)), exclusive))
 }
 
 // setting is checked as the function does it.
@@ -124,5 +129,48 @@ func (c *checker) setting(at path, s declarative.Setting, value string) {
 	}
 	if form, err := regexp.Compile(`^(?:` + s.Pattern + `)$`); err == nil && !form.MatchString(value) {
 		c.wrong(at, "this value is not allowed", strings.TrimSpace(fmt.Sprintf("it must match %s: %s", s.Pattern, s.About)))
+	}
+}
+
+// What the types of generated secrets can be told, see docs/engines/generated.md; all of them
+// of web hooks too.
+var (
+	generatedSettings = map[GeneratedType][]string{
+		Text: {"format", "length", "prefix"}, KeyPair: {"algorithm"}, JWKS: {"algorithm"}, SSHKey: {"comment"},
+		Certificate: {"algorithm", "commonName", "days", "dnsNames"},
+	}
+	hookSettings = []string{"checkUrl", "webhookUrl"}
+)
+
+// generated is checked as the function does it.
+func (c *checker) generated(at path, r Resolved) {
+	g := r.Generated
+	c.secretARN(at.to("authority"), g.Authority)
+	c.arn(at.to("authorityKey"), g.AuthorityKey, "kms", "key/", c.Regions.Primary)
+	switch {
+	case g.Authority != "" && g.Type != Certificate:
+		c.wrong(at.to("authority"), "only certificates are signed", "remove it, or use type: certificate")
+		return
+	case g.AuthorityKey != "" && g.Authority == "":
+		c.wrong(at.to("authorityKey"), "there is no secret that it could encrypt", "remove it, or add authority")
+	}
+	below := at.to("settings")
+	allowed := slices.Concat(generatedSettings[g.Type], hookSettings)
+	for _, name := range slices.Sorted(maps.Keys(g.Options)) {
+		if g.Type != "" && !slices.Contains(allowed, name) {
+			c.wrong(below.to(name), fmt.Sprintf("a %s has no such setting", g.Type), oneOf(name, allowed))
+		}
+	}
+	reader, ok := generated.Providers(generated.Config{})["generated-"+string(g.Type)].(apikey.Reader)
+	text, err := json.Marshal(r.Document())
+	if !ok || err != nil {
+		return // the type was refused
+	}
+	document, err := rotation.ParseDocument(rotation.TextValue(string(text)))
+	if err == nil {
+		_, err = reader.ReadSettings(document, rotation.Document{}, g.Authority != "")
+	}
+	if err != nil {
+		c.wrong(below, "a setting is not one that it can be", strings.TrimSuffix(rotation.Hint(err), "."))
 	}
 }

@@ -33,7 +33,7 @@ func (c *checker) secret(r Resolved) {
 	case r.APIKey != nil:
 		c.apiKey(at, r.APIKey)
 	case r.Generated != nil:
-		c.generated(at, r.Generated)
+		c.generated(at, r)
 	}
 }
 
@@ -232,16 +232,5 @@ func (c *checker) tags(at path, tags map[string]string) {
 		case len(key) > 128 || len(value) > 256:
 			c.wrong(at.to(key), "it is too long", "a key has at most 128 characters, a value 256")
 		}
-	}
-}
-
-func (c *checker) generated(at path, g *Generated) {
-	c.secretARN(at.to("authority"), g.Authority)
-	c.arn(at.to("authorityKey"), g.AuthorityKey, "kms", "key/", c.Regions.Primary)
-	switch {
-	case g.Authority != "" && g.Type != Certificate:
-		c.wrong(at.to("authority"), "only certificates are signed", "remove it, or use type: certificate")
-	case g.AuthorityKey != "" && g.Authority == "":
-		c.wrong(at.to("authorityKey"), "there is no secret that it could encrypt", "remove it, or add authority")
 	}
 }
