@@ -46,15 +46,23 @@ var special = func() []netip.Prefix {
 	for _, block := range []string{
 		"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15", "198.51.100.0/24",
 		"203.0.113.0/24", "240.0.0.0/4",
-		"64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32", "2002::/16", "fec0::/10",
+		"64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32", "2002::/16", "fec0::/10",
 	} {
 		all = append(all, netip.MustParsePrefix(block))
 	}
 	return all
 }()
 
+// translated are IPv4 addresses as a network without IPv4 sees them, in their last 32 bits:
+// https://www.rfc-editor.org/rfc/rfc6052
+var translated = netip.MustParsePrefix("64:ff9b::/96")
+
 func public(a netip.Addr) bool {
 	a = a.Unmap().WithZone("")
+	if translated.Contains(a) {
+		bits := a.As16()
+		a = netip.AddrFrom4([4]byte(bits[12:]))
+	}
 	if !a.IsGlobalUnicast() || a.IsPrivate() {
 		return false
 	}
