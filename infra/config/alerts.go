@@ -7,7 +7,7 @@ type Alerts struct {
 }
 
 // Destination is one way to tell someone: one of the kinds below. Addresses and keys of
-// services are in Secrets Manager, not in this file.
+// services are in Secrets Manager, not in this file: docs/alerts.md says in which form.
 type Destination struct {
 	// Severity from which on it is told. Without it: medium.
 	Severity Severity `json:"severity,omitempty"`

@@ -75,7 +75,11 @@ func (c *checker) apiKey(at path, k *APIKey) {
 	switch {
 	case k.Provider == "":
 	case !ok:
-		c.wrong(at.to("provider"), "there is no such provider", oneOf(k.Provider, slices.Sorted(maps.Keys(c.vendors))))
+		remedy := "docs/vendors.md has them all"
+		if near := nearest(k.Provider, slices.Sorted(maps.Keys(c.vendors))); near != "" {
+			remedy = fmt.Sprintf("did you mean %s? Else %s", near, remedy)
+		}
+		c.wrong(at.to("provider"), "there is no such provider", remedy)
 	default:
 		c.vendor(at, k, vendor)
 	}

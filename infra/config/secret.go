@@ -133,7 +133,7 @@ const (
 type APIKey struct {
 	// Provider: the vendor, as the provider files name it.
 	Provider string `json:"provider" jsonschema:"minLength=1"`
-	// Settings of the provider, such as an account or a site: see the vendors' table. They
+	// Settings of the provider, such as an account or a site: see docs/vendors.md. They
 	// become keys of the secret. Never a secret themselves.
 	Options map[string]string `json:"settings,omitempty"`
 	// Admin: the ARN of the secret whose credential makes and revokes keys, where the
@@ -149,7 +149,7 @@ type Generated struct {
 	// Type of the value: string (text, hex, base64, a UUID; HMAC keys), key-pair (RSA, ECDSA,
 	// Ed25519), jwks (keys that sign JWTs, with overlap), ssh-key, certificate (TLS).
 	Type GeneratedType `json:"type"`
-	// Settings of the type, such as format and length of a string.
+	// Settings of the type, such as format and length of a string: see docs/engines/generated.md.
 	Options map[string]string `json:"settings,omitempty"`
 	// Authority that signs certificates, by the ARN of the secret with caPrivateKey and
 	// caCertificate. Without it they sign themselves.
