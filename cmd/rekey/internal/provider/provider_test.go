@@ -210,3 +210,39 @@ func TestListAndShow(t *testing.T) {
 		t.Error("a path was taken for a name")
 	}
 }
+
+// unreliable loses what comes back of some requests.
+type unreliable struct {
+	direct
+	loses func(*http.Request) bool
+}
+
+func (u unreliable) Do(ctx context.Context, r *http.Request) (outbound.Answer, error) {
+	answer, err := u.direct.Do(ctx, r)
+	if u.loses(r) {
+		return outbound.Answer{Status: http.StatusBadRequest}, nil
+	}
+	return answer, err
+}
+
+// A key that was issued does not outlive a try that fails.
+func TestATryThatFailsCleansUp(t *testing.T) {
+	t.Parallel()
+	c := apikeytest.Cases[slices.IndexFunc(apikeytest.Cases, func(c apikeytest.Case) bool { return c.Provider == "datadog" })]
+	began := time.Now()
+	account := vendorapi.Vendors()["datadog"].Open(func() time.Time { return began.Add(100 * time.Since(began)) })
+	first := account.Mint("made by hand")
+	checks := 0
+	out, err := try(t, TestCommand{
+		File: "datadog", Secret: write(t, "secret.json", c.Document(account, first).Reveal()), Admin: write(t, "admin.json", c.AdminDocument(account).Reveal()), Issue: true,
+		vendor: unreliable{direct{account}, func(r *http.Request) bool {
+			if strings.HasSuffix(r.URL.Path, "/validate") {
+				checks++
+			}
+			return checks > 1 && strings.HasSuffix(r.URL.Path, "/validate")
+		}},
+	})
+	if err == nil || len(account.Live()) != 1 || len(account.Keys()) != 2 || !strings.Contains(out, "revoke the key that was issued: done") {
+		t.Errorf("%v, %d keys live\n%s", err, len(account.Live()), out)
+	}
+}

@@ -237,9 +237,10 @@ func jsonOrText(body []byte) any {
 	return string(body)
 }
 
-// write writes the recording, with every secret replaced by the same made-up one.
-func (t *tape) write(name string, f declarative.File, secret, admin rotation.Value) error {
-	s := &substitutes{by: map[string]string{}}
+// write writes the recording, with every secret replaced by the same made-up one, and the name
+// of the key by the one that it has when the recording is played.
+func (t *tape) write(name string, f declarative.File, secret, admin rotation.Value, issued string) error {
+	s := &substitutes{by: map[string]string{issued: testName}}
 	r := recording{Secret: s.document(secret, f.Key.Secret), Admin: s.document(admin, slices.Concat(f.Admin.Fields, f.Admin.Optional)), Exchanges: t.exchanges}
 	for _, x := range t.exchanges {
 		s.collect(x.Answer)

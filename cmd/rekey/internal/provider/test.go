@@ -2,6 +2,8 @@ package provider
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -96,10 +98,12 @@ func (c *TestCommand) live(ctx context.Context, e *explainer, name string, conte
 	if err != nil {
 		return err
 	}
-	t := &trial{provider: p, explain: e, issue: c.Issue}
+	// Vendors who know idempotency keys would answer a second try with the first one's key.
+	order := apikey.Order{Name: testName + "-" + strings.ToLower(rand.Text()[:8]), Idempotency: hex.EncodeToString([]byte(rand.Text())[:16])}
+	t := &trial{provider: p, explain: e, order: order, issue: c.Issue}
 	failed := t.run(ctx, secret, admin)
 	if c.Record != "" {
-		if err := tape.write(c.Record, p.File(), secret, admin); err != nil {
+		if err := tape.write(c.Record, p.File(), secret, admin, order.Name); err != nil {
 			return errors.Join(failed, err)
 		}
 		e.say("recorded in " + c.Record + ": look through it before you give it to anyone")
@@ -137,7 +141,8 @@ func (c *TestCommand) replay(ctx context.Context, e *explainer, name string, con
 	if err != nil {
 		return err
 	}
-	t := &trial{provider: p, explain: e, issue: r.issues(p.File()), recorded: true}
+	order := apikey.Order{Name: testName, Idempotency: strings.Repeat("0", 32)}
+	t := &trial{provider: p, explain: e, order: order, issue: r.issues(p.File()), recorded: true}
 	failed := t.run(ctx, r.document(r.Secret), r.document(r.Admin))
 	if failed == nil && len(player.left) > 0 {
 		failed = fmt.Errorf("the recording has %s that nobody asked for, from %s", terminal.Count(len(player.left), "exchange"), player.left[0].Request)
@@ -149,6 +154,7 @@ func (c *TestCommand) replay(ctx context.Context, e *explainer, name string, con
 type trial struct {
 	provider *declarative.Provider
 	explain  *explainer
+	order    apikey.Order
 	issue    bool
 	recorded bool
 }
@@ -190,6 +196,9 @@ func (t *trial) run(ctx context.Context, secret, admin rotation.Value) error {
 	return t.roundTrip(ctx, a)
 }
 
+// testName is what keys are called that are issued to be ended.
+const testName = "rekey-provider-test"
+
 // roundTrip issues a key and ends it.
 func (t *trial) roundTrip(ctx context.Context, a apikey.Account) error {
 	traits := t.provider.Traits()
@@ -199,9 +208,12 @@ func (t *trial) roundTrip(ctx context.Context, a apikey.Account) error {
 			return err
 		}
 	}
-	k, err := t.provider.Issue(ctx, a, apikey.Order{Name: "rekey-provider-test", Idempotency: "00000000000000000000000000000000"})
-	if err := t.step("issue a key", err, issued(k)); err != nil {
-		return err
+	k, err := t.provider.Issue(ctx, a, t.order)
+	if failed := t.step("issue a key", err, issued(k)); failed != nil {
+		if !t.recorded && !errors.Is(err, apikey.ErrNotSent) {
+			t.explain.say("if the vendor has a key called " + t.order.Name + " now, revoke it by hand")
+		}
+		return failed
 	}
 	if traits.Chosen {
 		if err := t.step("make it valid at the vendor", t.provider.Install(ctx, a, k), "done"); err != nil {
@@ -209,7 +221,7 @@ func (t *trial) roundTrip(ctx context.Context, a apikey.Account) error {
 		}
 	}
 	if err := t.step("check the new key", t.provider.Check(ctx, a, k), "it works"); err != nil {
-		return errors.Join(err, t.leftBehind(k))
+		return errors.Join(err, t.cleanUp(ctx, a, k))
 	}
 	if traits.Lists && traits.Revokes {
 		return t.end(ctx, a, k)
@@ -221,16 +233,16 @@ func (t *trial) roundTrip(ctx context.Context, a apikey.Account) error {
 func (t *trial) end(ctx context.Context, a apikey.Account, k apikey.Key) error {
 	found, err := t.list(ctx, a, "find it in the list", k.ID)
 	if err != nil {
-		return errors.Join(err, t.leftBehind(k))
+		return errors.Join(err, t.cleanUp(ctx, a, k))
 	}
 	if found == nil {
-		return errors.Join(t.explain.failure("find it in the list", errors.New("the list does not have it: look at items, id and next")), t.leftBehind(k))
+		return errors.Join(t.explain.failure("find it in the list", errors.New("the list does not have it: look at items, id and next")), t.cleanUp(ctx, a, k))
 	}
 	if t.provider.Traits().Named && found.Name != k.Name {
-		return errors.Join(t.explain.failure("find it in the list", errors.New("the list has it under another name: look at the name in issue and list")), t.leftBehind(k))
+		return errors.Join(t.explain.failure("find it in the list", errors.New("the list has it under another name: look at the name in issue and list")), t.cleanUp(ctx, a, k))
 	}
 	if err := t.step("revoke it", t.provider.Revoke(ctx, a, k), "done"); err != nil {
-		return errors.Join(err, t.leftBehind(k))
+		return errors.Join(err, t.cleanUp(ctx, a, k))
 	}
 	if err := t.step("revoke it once more, as after a lost answer", t.provider.Revoke(ctx, a, k), "still fine"); err != nil {
 		return err
@@ -242,12 +254,16 @@ func (t *trial) end(ctx context.Context, a apikey.Account, k apikey.Key) error {
 	return err
 }
 
-// leftBehind tells what a person has to clean up.
-func (t *trial) leftBehind(k apikey.Key) error {
+// cleanUp ends a key that a try which failed has issued, or tells what a person has to end.
+func (t *trial) cleanUp(ctx context.Context, a apikey.Account, k apikey.Key) error {
 	if t.recorded {
 		return nil
 	}
-	return fmt.Errorf("the key %s that was issued was not revoked: revoke it by hand", k.ID)
+	if err := t.provider.Revoke(context.WithoutCancel(ctx), a, k); err != nil {
+		return fmt.Errorf("the key %s that was issued (%s) could not be revoked: revoke it by hand", k.ID, k.Name)
+	}
+	t.explain.success("revoke the key that was issued", "done")
+	return nil
 }
 
 // list tells how many keys there are, and finds one.
