@@ -10,16 +10,18 @@ import (
 	"github.com/rekey-aws/rekey/local/lambda"
 )
 
-// flight is an event on its way to a function.
+// flight is an event on its way to a function. It is kept with the schedules until it has
+// come to its end: what was begun when a server ended is begun again by the next.
 type flight struct {
-	schedule   string // its ARN
-	target     target
-	payload    []byte
-	begun      time.Time
-	due        time.Time
-	attempts   int
-	handedOver bool // once it was, errors are the function's
-	failures   int  // of the function
+	Schedule   string // its ARN
+	Target     target
+	Payload    []byte
+	Begun      time.Time
+	Due        time.Time
+	Attempts   int
+	HandedOver bool // once it was, errors are the function's
+	Failures   int  // of the function
+	flying     bool // an attempt is under way
 }
 
 // functionTries is how often Lambda runs a function for an asynchronous invocation
@@ -69,7 +71,9 @@ func (s *Server) untilNext() time.Duration {
 		}
 	}
 	for _, f := range s.flights {
-		wait = min(wait, f.due.Sub(now))
+		if !f.flying {
+			wait = min(wait, f.Due.Sub(now))
+		}
 	}
 	return max(wait, 0)
 }
@@ -84,7 +88,9 @@ func (s *Server) Tick(ctx context.Context) error {
 		return err
 	}
 	for _, f := range flights {
-		s.fly(ctx, f)
+		if err := s.fly(ctx, f); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -102,7 +108,7 @@ func (s *Server) takeOff() ([]*flight, error) {
 			if !sch.waiting() || now.Before(sch.At) {
 				continue
 			}
-			due = append(due, &flight{schedule: s.scheduleARN(sch), target: sch.Target, payload: sch.payload(), begun: now, due: sch.At})
+			s.flights = append(s.flights, &flight{Schedule: s.scheduleARN(sch), Target: sch.Target, Payload: sch.payload(), Begun: now, Due: sch.At})
 			began, sch.Over = true, true
 			if sch.ActionAfterCompletion == "DELETE" {
 				delete(g.Schedules, sch.Name)
@@ -110,12 +116,12 @@ func (s *Server) takeOff() ([]*flight, error) {
 		}
 	}
 	for _, f := range s.flights {
-		if !now.Before(f.due) {
+		if !f.flying && !now.Before(f.Due) {
+			f.flying = true
 			due = append(due, f)
 		}
 	}
-	s.flights = slices.DeleteFunc(s.flights, func(f *flight) bool { return !now.Before(f.due) })
-	slices.SortStableFunc(due, func(a, b *flight) int { return a.due.Compare(b.due) })
+	slices.SortStableFunc(due, func(a, b *flight) int { return a.Due.Compare(b.Due) })
 	if began {
 		return due, s.save()
 	}
@@ -130,50 +136,57 @@ func (s *schedule) payload() []byte {
 	return []byte(s.Target.Input)
 }
 
-// fly makes one attempt.
-func (s *Server) fly(ctx context.Context, f *flight) {
-	f.attempts++
-	_, err := s.opt.Invoker.Invoke(ctx, f.target.Arn, f.payload)
+// fly makes one attempt. Its error is that the file could not be written.
+func (s *Server) fly(ctx context.Context, f *flight) error {
+	f.Attempts++
+	_, err := s.opt.Invoker.Invoke(ctx, f.Target.Arn, f.Payload)
+	if err != nil && ctx.Err() != nil {
+		return nil //nolint:nilerr // the server ends, and not the event: the next one takes it up
+	}
 	if s.opt.OnInvocation != nil {
-		s.opt.OnInvocation(Invocation{Schedule: f.schedule, Function: f.target.Arn, Payload: f.payload, Attempt: f.attempts, Err: err})
+		s.opt.OnInvocation(Invocation{Schedule: f.Schedule, Function: f.Target.Arn, Payload: f.Payload, Attempt: f.Attempts, Err: err})
 	}
-	if err == nil {
-		return
-	}
-	s.mu.Lock()
-	again := f.again(err, s.opt.Now())
-	if again {
-		s.flights = append(s.flights, f)
-	}
-	s.mu.Unlock()
-	if !again && s.opt.OnDeadLetter != nil {
+	again, saved := s.landed(f, err)
+	if err != nil && !again && s.opt.OnDeadLetter != nil {
 		letter := DeadLetter{
-			Schedule: f.schedule, Function: f.target.Arn, Payload: f.payload, Attempts: f.attempts,
-			HandedOver: f.handedOver, Err: err,
+			Schedule: f.Schedule, Function: f.Target.Arn, Payload: f.Payload, Attempts: f.Attempts,
+			HandedOver: f.HandedOver, Err: err,
 		}
-		if q := f.target.DeadLetterConfig; q != nil {
+		if q := f.Target.DeadLetterConfig; q != nil {
 			letter.Queue = q.Arn
 		}
 		s.opt.OnDeadLetter(letter)
 	}
+	return saved
+}
+
+// landed keeps a flight for another attempt, or forgets it.
+func (s *Server) landed(f *flight, err error) (again bool, saved error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f.flying = false
+	if again = err != nil && f.again(err, s.opt.Now()); !again {
+		s.flights = slices.DeleteFunc(s.flights, func(other *flight) bool { return other == f })
+	}
+	return again, s.save()
 }
 
 // again decides whether there is another attempt, and when.
 func (f *flight) again(err error, now time.Time) bool {
 	var failure *lambda.FunctionError
 	if errors.As(err, &failure) {
-		f.handedOver = true
-		f.failures++
-		f.due = now.Add(time.Duration(f.failures) * time.Minute)
-		return f.failures < functionTries
+		f.HandedOver = true
+		f.Failures++
+		f.Due = now.Add(time.Duration(f.Failures) * time.Minute)
+		return f.Failures < functionTries
 	}
 	var refusal *lambda.ServiceError
 	if errors.As(err, &refusal) && refusal.Code != "TooManyRequestsException" {
 		return false // there is no such function, or the event is none that it takes
 	}
-	age, attempts := f.target.limits()
-	f.due = now.Add(time.Second << min(f.attempts, 9)) // doubling up to about eight minutes
-	return f.attempts <= attempts && f.due.Sub(f.begun) <= age
+	age, attempts := f.Target.limits()
+	f.Due = now.Add(time.Second << min(f.Attempts, 9)) // doubling up to about eight minutes
+	return f.Attempts <= attempts && f.Due.Sub(f.Begun) <= age
 }
 
 func (l DeadLetter) String() string {

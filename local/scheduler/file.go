@@ -6,7 +6,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 )
+
+// kept is what the file holds.
+type kept struct {
+	Groups  map[string]*group
+	Flights []*flight `json:",omitempty"`
+}
 
 // load reads the file, if there is one. It holds no secret: schedules name
 // versions of secrets, and nothing of their values.
@@ -21,9 +28,14 @@ func (s *Server) load() error {
 	if err != nil {
 		return fmt.Errorf("reading the schedules: %w", err)
 	}
-	if err := json.Unmarshal(text, &s.groups); err != nil {
+	var from kept
+	if err := json.Unmarshal(text, &from); err != nil {
 		return fmt.Errorf("reading the schedules in %s: %w: restore the file from a copy, or remove it to start anew", s.opt.File, err)
 	}
+	if from.Groups != nil {
+		s.groups = from.Groups
+	}
+	s.flights = slices.DeleteFunc(from.Flights, func(f *flight) bool { return f == nil })
 	for name, g := range s.groups {
 		if g == nil || g.Name != name {
 			return fmt.Errorf("reading the schedules in %s: the group %q is damaged: restore the file from a copy, or remove it to start anew", s.opt.File, name)
@@ -40,7 +52,7 @@ func (s *Server) save() error {
 	if s.opt.File == "" {
 		return nil
 	}
-	text, err := json.MarshalIndent(s.groups, "", "  ")
+	text, err := json.MarshalIndent(kept{s.groups, s.flights}, "", "  ")
 	if err != nil {
 		return err
 	}

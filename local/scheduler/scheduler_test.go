@@ -371,6 +371,31 @@ func TestSchedulesAreKept(t *testing.T) {
 	}
 }
 
+// An event that is tried again, or was being tried, when a server ends is the next server's.
+func TestWhatWasBegunIsKept(t *testing.T) {
+	w := newWorld(t, func(o *scheduler.Options) { o.File = filepath.Join(t.TempDir(), "schedules.json") })
+	failure := &lambda.FunctionError{Type: "errorString", Message: "no"}
+	w.fails = []error{failure, errors.New("the server ends")}
+	w.must(w.create(once("f", time.Minute)))
+	w.advance(time.Minute)
+	w.start() // between two tries
+	ended, end := context.WithCancel(t.Context())
+	end()
+	w.now = w.now.Add(time.Minute)
+	w.must(w.server.Tick(ended)) // in the midst of one
+	w.start()
+	w.advance(time.Hour)
+	want := []string{`12:01:00 {"n":"f"}`, `12:02:00 {"n":"f"}`, `12:02:01 {"n":"f"}`}
+	if d := cmp.Diff(want, w.invoked); d != "" {
+		t.Error(d)
+	}
+	w.start()
+	w.advance(time.Hour)
+	if len(w.invoked) != 3 || len(w.letters) != 0 {
+		t.Errorf("invoked %v, dead letters %v", w.invoked, w.letters)
+	}
+}
+
 func TestRun(t *testing.T) {
 	invoked := make(chan scheduler.Invocation, 1)
 	w := newWorld(t, func(o *scheduler.Options) {

@@ -62,7 +62,7 @@ type Server struct {
 
 	mu      sync.Mutex
 	groups  map[string]*group
-	flights []*flight // events that were begun and are to be tried again
+	flights []*flight // events that were begun and have not come to their end
 	changed chan struct{}
 }
 

@@ -25,13 +25,13 @@ type Consumption struct {
 }
 
 // Consume keeps clients logging in with AWSCURRENT, which each of them caches,
-// while the secret rotates. A rotation begins when every client has the value of
-// the one before: a cache that is kept for longer than the time between two
+// while the secret rotates, and old passwords are retired where that is planned.
+// Both begin when every client has the value of the one before: a cache that is kept for longer than the time between two
 // rotations is out of every strategy's hands.
 func Consume(t *testing.T, target Target, clients, rotations int) Consumption {
 	t.Helper()
 	server := target.start(t, database.Options{})
-	b := NewBench(t, target, server, "consumed", "Old-Password-of-consumed")
+	b := NewBench(t, target, server, "consumed", "Old-Password-of-consumed").retiring(t)
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	all := make([]*client, clients)
@@ -48,6 +48,9 @@ func Consume(t *testing.T, target Target, clients, rotations int) Consumption {
 			break
 		}
 		b.awaitRefresh(all)
+		if err := b.retirePlanned(t); err != nil {
+			t.Error(err)
+		}
 		window := refusedFor(all)
 		sum.Longest = max(sum.Longest, window)
 		sum.Mean += window / time.Duration(rotations)

@@ -41,6 +41,18 @@ func (b *Bench) rotateAndWait(t *testing.T) (rotation.Event, error) {
 	return plans[0].Event(), nil
 }
 
+// retirePlanned carries out what is planned, as if its time had come.
+func (b *Bench) retirePlanned(t *testing.T) error {
+	t.Helper()
+	for _, plan := range b.planner.Take() {
+		*b.now = plan.At
+		if err := b.retire(t, plan.Event()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (b *Bench) retire(t *testing.T, e rotation.Event) error {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)

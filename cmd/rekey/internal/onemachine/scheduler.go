@@ -7,7 +7,7 @@ import (
 )
 
 // Scheduler is EventBridge Scheduler for the machine's functions. Its Invoker, Region and
-// Account are the machine's. What it has begun and not ended when the machine closes is lost.
+// Account are the machine's.
 func Scheduler(o scheduler.Options) func(*Machine) (Service, error) {
 	return func(m *Machine) (Service, error) {
 		o.Invoker, o.Region, o.Account = m.Functions, m.Region, Account
