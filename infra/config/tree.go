@@ -82,8 +82,8 @@ func read(text []byte) *tree {
 
 func (t *tree) syntax(document []byte, err error) {
 	where, text := place{}, strings.TrimPrefix(err.Error(), "yaml: ")
-	if e := (*yaml.ParserError)(nil); errors.As(err, &e) {
-		where.line, text = e.Line, e.Message
+	if e := (*yaml.LoadError)(nil); errors.As(err, &e) {
+		where.line, text = e.Mark.Line, e.Message
 	}
 	remedy := ""
 	if lines := bytes.Split(document, []byte("\n")); where.line > 0 && where.line <= len(lines) &&
