@@ -6,8 +6,9 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
-// NewConfigRules has AWS Config watch secrets: SecretsManager.1 to .5 of Security Hub, and
-// the customer's key. AWS Config must be on in the account.
+// NewConfigRules has AWS Config watch secrets: SecretsManager.1 to .4 of Security Hub, and
+// the customer's key. AWS Config must be on in the account. For SecretsManager.5, tags, AWS
+// Config has no rule that one can deploy; every secret made here has tags.
 // https://docs.aws.amazon.com/securityhub/latest/userguide/secretsmanager-controls.html
 func NewConfigRules(scope constructs.Construct, id, name, keyARN string, maxDays string) {
 	c := constructs.NewConstruct(scope, &id)
@@ -20,7 +21,6 @@ func NewConfigRules(scope constructs.Construct, id, name, keyARN string, maxDays
 		{"rotation-succeeds", "SECRETSMANAGER_SCHEDULED_ROTATION_SUCCESS_CHECK", "SecretsManager.2: the last rotation succeeded", nil},
 		{"unused", "SECRETSMANAGER_SECRET_UNUSED", "SecretsManager.3: secrets are used", map[string]any{"unusedForDays": "90"}},
 		{"periodic-rotation", "SECRETSMANAGER_SECRET_PERIODIC_ROTATION", "SecretsManager.4: secrets rotated in time", map[string]any{"maxDaysSinceRotation": maxDays}},
-		{"tagged", "SECRETSMANAGER_SECRET_TAGGED", "SecretsManager.5: secrets are tagged", nil},
 		{"customer-key", "SECRETSMANAGER_USING_CMK", "Secrets are encrypted with the customer's key", map[string]any{"kmsKeyArns": keyARN}},
 	} {
 		props := &awsconfig.CfnConfigRuleProps{

@@ -42,9 +42,10 @@ func NewFleet(scope constructs.Construct, id string, p FleetProps) *Fleet {
 	self := arn(f.Construct, "states", "stateMachine:"+p.Name)
 	name := "/" + p.Name + "/executions"
 	group := logGroup(f.Construct, "Logs", name, p.RecordsKeyARN, p.LogRetention, p.Delete)
+	// A page runs as an execution of its own, of stateMachine:NAME/LABEL.
 	r := role(f.Construct, "Role", "", "Runs "+p.Name, Statement{
 		Services:   []string{"states.amazonaws.com"},
-		Conditions: Conditions{"StringEquals": {"aws:SourceAccount": account(f.Construct)}, "ArnLike": {"aws:SourceArn": self}},
+		Conditions: Conditions{"StringEquals": {"aws:SourceAccount": account(f.Construct)}, "ArnLike": {"aws:SourceArn": []string{self, self + "/*"}}},
 	})
 	policy := attach(f.Construct, "Role", r, namedPolicy{"Policy", "Rotates secrets of rekey's functions", p.statements(f, self)})
 	machine := awsstepfunctions.NewCfnStateMachine(f.Construct, jsii.String("StateMachine"), &awsstepfunctions.CfnStateMachineProps{

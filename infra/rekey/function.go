@@ -72,9 +72,9 @@ func NewFunction(scope constructs.Construct, id string, p FunctionProps) *Functi
 	c := f.Construct
 	f.DeadLetters = NewQueue(c, "DeadLetters", QueueProps{Name: p.Name + "-dead-letters", KeyARN: p.RecordsKeyARN})
 	logs := logGroup(c, "Logs", f.LogGroup, p.RecordsKeyARN, p.LogRetention, p.Delete)
-	f.role = role(c, "Role", p.RoleName, "Runs "+p.Name, Statement{
-		Services: []string{"lambda.amazonaws.com"}, Conditions: Conditions{"StringEquals": {"aws:SourceAccount": account(c)}},
-	}, namedPolicy{"Records", "Logs, traces and dead letters of " + p.Name, p.records(c, f)})
+	// No condition: Lambda does not say for whom it assumes an execution role. Nobody of another
+	// account can pass the role to it.
+	f.role = role(c, "Role", p.RoleName, "Runs "+p.Name, Statement{Services: []string{"lambda.amazonaws.com"}}, namedPolicy{"Records", "Logs, traces and dead letters of " + p.Name, p.records(c, f)})
 	f.RoleARN = *f.role.AttrArn()
 
 	props := p.lambda(c, f)

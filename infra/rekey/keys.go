@@ -147,7 +147,7 @@ func NewRecordsKey(scope constructs.Construct, id string, p RecordsKeyProps) aws
 		},
 		Statement{
 			Sid: "EventsAndAlarms", Resources: []string{"*"}, Conditions: here,
-			Services: []string{"cloudwatch.amazonaws.com", "events.amazonaws.com", "scheduler.amazonaws.com"},
+			Services: []string{"cloudwatch.amazonaws.com", "events.amazonaws.com"},
 			Actions:  []string{"kms:Decrypt", "kms:GenerateDataKey"},
 		},
 		Statement{

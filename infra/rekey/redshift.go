@@ -26,7 +26,9 @@ func (f *Function) mayAskRedshift(databases []config.Database) {
 			name := cmp.Or(string(db.Cluster), "*")
 			clusters = append(clusters, arn(f.Construct, "redshift", "cluster:"+name))
 			if db.Workgroup == "" && db.Admin.IAMUser != "" {
-				logins = append(logins, arn(f.Construct, "redshift", fmt.Sprintf("dbuser:%s/%s", name, db.Admin.IAMUser)))
+				// Rights are made equal in all databases, so a login may be to any of them.
+				logins = append(logins, arn(f.Construct, "redshift", fmt.Sprintf("dbuser:%s/%s", name, db.Admin.IAMUser)),
+					arn(f.Construct, "redshift", "dbname:"+name+"/*"))
 			}
 		}
 		statements = statements || db.Access == config.DataAPI
@@ -36,7 +38,10 @@ func (f *Function) mayAskRedshift(databases []config.Database) {
 	clusters, logins = slices.Compact(clusters), slices.Compact(logins)
 	all := f.findRedshift(clusters, serverless)
 	if len(logins) > 0 {
-		all = append(all, Statement{Sid: "LogIn", Actions: []string{"redshift:GetClusterCredentials"}, Resources: logins})
+		all = append(all, Statement{
+			Sid: "LogIn", Actions: []string{"redshift:GetClusterCredentials"}, Resources: logins,
+			Wide: "The named user, in every database of the named cluster.",
+		})
 	}
 	workgroups := arn(f.Construct, "redshift-serverless", "workgroup/*")
 	if tokens {
