@@ -85,6 +85,21 @@ func (w *world) mustHaveRotated(v *acme, old map[string]string) {
 	w.mustNotLeak(v.secrets()...)
 }
 
+// healthyCalls to Secrets Manager make a rotation with an administrator: createSecret
+// 5, setSecret 3, testSecret 2, finishSecret 2.
+const healthyCalls = 12
+
+func TestCalls(t *testing.T) {
+	t.Parallel()
+	w, v := newAcmeWorld(t, nil)
+	if err := w.rotate(true); err != nil {
+		t.Fatalf("%v\n%s", err, w.output())
+	}
+	if len(w.calls) != healthyCalls || v.n != 4 {
+		t.Errorf("%d calls, want %d: %v; %d requests to the vendor, want 4", len(w.calls), healthyCalls, w.calls, v.n)
+	}
+}
+
 // Each call of the function fails once in each way, at Secrets Manager and at the
 // vendor; the rotation that Secrets Manager repeats finishes, and leaves no
 // orphan.
@@ -95,7 +110,7 @@ func TestStepsFailAndAreRepeated(t *testing.T) {
 		t.Parallel()
 		w, v := newAcmeWorld(t, retire)
 		for _, kind := range []secretsmanager.FaultKind{secretsmanager.Throttle, secretsmanager.ServerError, secretsmanager.Drop, secretsmanager.LoseReply} {
-			for call := range 11 {
+			for call := range healthyCalls {
 				old, n := w.value("AWSCURRENT"), 0
 				w.setFault(func(operation string) (k secretsmanager.FaultKind) {
 					if operation == "RotateSecret" { // the test's own
