@@ -78,10 +78,9 @@ func (a *Account) answer(r *http.Request) reply {
 	if !known {
 		return e.undocumented("no such call")
 	}
-	a.served = append(a.served, c.name)
 	for _, wrong := range []string{e.wrongHeader(c), e.wrongQuery(c), e.wrongBody(c)} {
 		if wrong != "" {
-			return e.undocumented(wrong)
+			return e.undocumented("the call " + c.name + ": " + wrong)
 		}
 	}
 	if c.auth.check != nil && !c.auth.check(e) {

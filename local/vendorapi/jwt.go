@@ -36,8 +36,8 @@ var signerPEM = sync.OnceValue(func() string {
 
 // jwt is a token that somebody signed (RFC 7519).
 type jwt struct {
-	algorithm, keyID string
-	claims           object
+	keyID  string
+	claims object
 }
 
 // readJWT verifies an RS256 signature and the times; nil if anything is wrong. Vendors
@@ -63,7 +63,7 @@ func readJWT(text string, now time.Time, most time.Duration) *jwt {
 	if now.Before(from.Add(-time.Second)) || !now.Before(until) || until.Sub(from) > most {
 		return nil
 	}
-	return &jwt{algorithm: header.Alg, keyID: header.Kid, claims: claims}
+	return &jwt{keyID: header.Kid, claims: claims}
 }
 
 func decode(part string, into any) bool {

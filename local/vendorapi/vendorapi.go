@@ -86,7 +86,6 @@ type Account struct {
 	spent        map[string]int    // single-use tokens, and how often they were used
 	most         int
 	undocumented []string
-	served       []string
 }
 
 // Key is one credential of the account.
@@ -204,13 +203,6 @@ func (a *Account) Undocumented() []string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return slices.Clone(a.undocumented)
-}
-
-// Served are the names of the calls that were answered.
-func (a *Account) Served() []string {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return slices.Clone(a.served)
 }
 
 // RoundTrip implements [http.RoundTripper]: every host is the vendor's.

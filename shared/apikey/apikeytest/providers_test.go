@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -233,6 +234,10 @@ func TestProvidersAgreeWithTheFacts(t *testing.T) {
 				t.Errorf("%s: the vendor's table is from %s, read on %s; the file says %q", tt.Provider, d.URL, d.Read, named[d.URL])
 			}
 		}
+		known := !slices.ContainsFunc(facts.Documents, func(d vendorapi.Document) bool { return d.Unverified != "" })
+		if unverified(file) && known {
+			t.Errorf("%s: the file has requests that no document was read for; the vendor's table does not say what it assumes", tt.Provider)
+		}
 		if few := facts.Limit > 0 && facts.Limit <= 10; file.Limit > facts.Limit || few && file.Limit != facts.Limit && file.List != nil {
 			t.Errorf("%s: the limit is %d, the documents say %d", tt.Provider, file.Limit, facts.Limit)
 		}
@@ -240,6 +245,20 @@ func TestProvidersAgreeWithTheFacts(t *testing.T) {
 			t.Errorf("%s: a new key takes %v to work, and the file waits %q", tt.Provider, facts.Lag, file.Lag)
 		}
 	}
+}
+
+// unverified tells a file with a request that no document was read for.
+func unverified(f declarative.File) bool {
+	all := slices.Concat(f.Before, f.Revoke, f.Retire)
+	for _, r := range []*declarative.Request{f.Issue, f.Install, f.Check, f.Unused} {
+		if r != nil {
+			all = append(all, *r)
+		}
+	}
+	if f.List != nil {
+		all = append(all, f.List.Request)
+	}
+	return slices.ContainsFunc(all, func(r declarative.Request) bool { return r.Verified == "no" })
 }
 
 // Every page of a list is read.

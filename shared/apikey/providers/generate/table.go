@@ -103,7 +103,7 @@ func unverified(f declarative.File) []string {
 	if f.List != nil {
 		add("list", &f.List.Request)
 	}
-	for name, requests := range map[string][]declarative.Request{"revoke": f.Revoke, "retire": f.Retire} {
+	for name, requests := range map[string][]declarative.Request{"before": f.Before, "revoke": f.Revoke, "retire": f.Retire} {
 		for i := range requests {
 			add(name, &requests[i])
 		}
