@@ -171,6 +171,7 @@ func (p *primary) buildFunctions() {
 		}
 		if name == config.RotateAPIKey {
 			p.addProviders(&props)
+			p.asks(&props)
 		}
 		f := NewRotationFunction(p.stack, identifier(name), props)
 		p.functions[name] = f
