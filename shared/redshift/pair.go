@@ -73,22 +73,35 @@ func (s *session) SetPair(ctx context.Context, p dbuser.Pair, password rotation.
 	if err != nil {
 		return changes, err
 	}
-	more := ""
-	if p.Pending == p.Clone && st.clone != nil && st.clone.validUntil != st.base.validUntil || st.clone == nil && st.base.validUntil != "" {
-		until, err := literal(st.base.validUntil)
-		if err != nil {
-			return changes, err
-		}
-		if st.base.validUntil == "" {
-			until = "'infinity'"
-		}
-		more = " VALID UNTIL " + until
-		changes = append(changes, "set VALID UNTIL "+until)
+	more, err := st.validity(p)
+	if err != nil {
+		return changes, err
+	}
+	if more != "" {
+		changes = append(changes, "set"+more)
 	}
 	if err := s.setPassword(ctx, p.Pending, password, more); err != nil {
 		return changes, err
 	}
 	return changes, nil
+}
+
+// validity is the end of the statement that sets the clone's password, where the
+// clone's password is to end with the base's: Redshift documents VALID UNTIL as a
+// part of PASSWORD.
+func (st pairState) validity(p dbuser.Pair) (string, error) {
+	until := ""
+	if st.clone != nil {
+		until = st.clone.validUntil
+	}
+	switch {
+	case p.Pending != p.Clone, until == st.base.validUntil:
+		return "", nil
+	case st.base.validUntil == "":
+		return " VALID UNTIL 'infinity'", nil
+	}
+	until, err := literal(st.base.validUntil)
+	return " VALID UNTIL " + until, err
 }
 
 // TestPair implements [dbuser.PairTester]. A superuser sees all; the user itself
