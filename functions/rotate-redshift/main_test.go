@@ -91,7 +91,7 @@ func TestUnknownPassword(t *testing.T) {
 func TestSlowWarehouse(t *testing.T) {
 	t.Parallel()
 	a := newAccount(t, map[string]any{"host": clusterHost, "port": nil, "access": "data-api", "adminAuth": "iam", "adminUser": "rekey_admin"}, nil,
-		func(c *lambda.Config) { c.Timeout = 4 * time.Second })
+		func(c *lambda.Config) { c.Timeout = 10 * time.Second })
 	a.api.Looks = 1 << 30
 	err := a.rotate(true)
 	if err == nil || !strings.Contains(err.Error(), "did not end in the time there was") || strings.Contains(err.Error(), "timed out after") {

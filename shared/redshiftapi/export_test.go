@@ -2,9 +2,10 @@ package redshiftapi
 
 import "time"
 
-// Hurry has the directory look at statements often, and read a clock.
+// Hurry has the directory look at statements often, wait for a cancellation for as
+// long as a busy machine takes, and read a clock.
 func (d *Directory) Hurry(now func() time.Time) {
-	d.pause = 5 * time.Millisecond
+	d.pause, d.patience = 5*time.Millisecond, time.Minute
 	if now != nil {
 		d.now = now
 	}

@@ -55,6 +55,7 @@ type Directory struct {
 	region     string
 	now        func() time.Time
 	pause      time.Duration // the first, between two looks at a statement
+	patience   time.Duration // for cancelling one: out of what the machine keeps back of the deadline
 
 	mu    sync.Mutex
 	known map[string]known // by host
@@ -73,7 +74,7 @@ func New(lookup func(string) (string, bool)) (*Directory, error) {
 		return nil, err
 	}
 	return &Directory{
-		region: s.Region, now: time.Now, pause: 50 * time.Millisecond, known: map[string]known{},
+		region: s.Region, now: time.Now, pause: 50 * time.Millisecond, patience: 200 * time.Millisecond, known: map[string]known{},
 		clusters: redshift.New(redshift.Options{
 			Region: s.Region, Credentials: s.Credentials, HTTPClient: s.HTTPClient, Retryer: s.Retryer, AppID: awsclient.AppID, BaseEndpoint: s.Endpoint("REDSHIFT"),
 			EndpointOptions: redshift.EndpointResolverOptions{UseFIPSEndpoint: s.FIPS, UseDualStackEndpoint: s.DualStack},

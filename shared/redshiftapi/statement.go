@@ -111,11 +111,8 @@ func (d *Directory) await(ctx context.Context, id string) (bool, error) {
 	}
 }
 
-// cancelPatience comes out of what the machine keeps back of the deadline.
-const cancelPatience = 200 * time.Millisecond
-
 func (d *Directory) cancel(ctx context.Context, id string) {
-	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), cancelPatience)
+	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), d.patience)
 	defer stop()
 	// Whether it can be cancelled or has ended, the next try finds out.
 	_, _ = d.statements.CancelStatement(ctx, &redshiftdata.CancelStatementInput{Id: &id}, untilDeadlineData(ctx))

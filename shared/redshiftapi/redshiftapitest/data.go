@@ -77,6 +77,21 @@ func (s *statement) ended() string {
 	return "FINISHED"
 }
 
+// Settled waits until no statement runs any more.
+func (f *Fake) Settled(ctx context.Context) error {
+	f.mu.Lock()
+	all := slices.Clone(f.statements)
+	f.mu.Unlock()
+	for _, s := range all {
+		select {
+		case <-s.done:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
 func (s *statement) selects() bool { return strings.HasPrefix(s.sql, "SELECT ") }
 
 func (f *Fake) execute(ctx context.Context, req request) (any, *refusal) {
