@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/rekey-aws/rekey/shared/rotation"
@@ -58,7 +59,10 @@ func digest(parts ...string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-var ourName = regexp.MustCompile(`^rekey-([0-9a-f]{10})-([0-9a-f]{10})(?:-([0-9a-z]{6})[0-9a-z]{4})?$`)
+// Compiled when it is needed: a function's start is waited for.
+var ourName = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^rekey-([0-9a-f]{10})-([0-9a-f]{10})(?:-([0-9a-z]{6})[0-9a-z]{4})?$`)
+})
 
 // signature is what a key's name tells.
 type signature struct {
@@ -67,7 +71,7 @@ type signature struct {
 }
 
 func readName(name string) (signature, bool) {
-	m := ourName.FindStringSubmatch(name)
+	m := ourName().FindStringSubmatch(name)
 	if m == nil {
 		return signature{}, false
 	}

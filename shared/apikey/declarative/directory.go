@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -29,7 +28,10 @@ func NewDirectory(c Config, folders ...fs.FS) *Directory {
 	return &Directory{folders: folders, config: c, known: map[string]*Provider{}}
 }
 
-var names = regexp.MustCompile(`^[a-z][a-z0-9-]{0,62}$`)
+// named tells names, which are those of files, from paths.
+func named(name string) bool {
+	return name != "" && len(name) <= 63 && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
+}
 
 // Provider finds a provider. ErrConfig if there is none, or if its file is wrong.
 func (d *Directory) Provider(name string) (apikey.Provider, error) {
@@ -38,7 +40,7 @@ func (d *Directory) Provider(name string) (apikey.Provider, error) {
 	if p, ok := d.known[name]; ok {
 		return p, nil
 	}
-	if names.MatchString(name) {
+	if named(name) {
 		for _, folder := range d.folders {
 			file := name + ".yaml"
 			content, err := fs.ReadFile(folder, file)

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 )
 
@@ -49,10 +50,12 @@ func (r *Redactor) Hide(secrets ...string) {
 }
 
 // keyLike are words that may be keys: known prefixes, and long words that mix
-// letters and digits.
+// letters and digits. Compiled when they are needed: a function's start is waited for.
 var (
-	prefixed = regexp.MustCompile(`\b(sk|pk|rk|ak|xox[a-z]|xapp|gh[a-z]|github_pat|glpat|glptt|npm|shpat|dop_v1|AKIA|ASIA|AIza|ya29|eyJ|SG|NRAK|NRII|ddapp|Bearer|Basic|SSWS)[-_. ][A-Za-z0-9._~+/=-]{6,}|\b(AKIA|ASIA|AIza|eyJ)[A-Za-z0-9._~+/=-]{8,}`)
-	long     = regexp.MustCompile(`[A-Za-z0-9_~+/=-]{16,}`)
+	prefixed = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`\b(sk|pk|rk|ak|xox[a-z]|xapp|gh[a-z]|github_pat|glpat|glptt|npm|shpat|dop_v1|AKIA|ASIA|AIza|ya29|eyJ|SG|NRAK|NRII|ddapp|Bearer|Basic|SSWS)[-_. ][A-Za-z0-9._~+/=-]{6,}|\b(AKIA|ASIA|AIza|eyJ)[A-Za-z0-9._~+/=-]{8,}`)
+	})
+	long = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`[A-Za-z0-9_~+/=-]{16,}`) })
 )
 
 // Clean is text without secrets, on one line, of at most 300 bytes.
@@ -70,8 +73,8 @@ func (r *Redactor) Strip(text string) string {
 	for _, s := range r.known {
 		text = strings.ReplaceAll(text, s, hidden)
 	}
-	text = prefixed.ReplaceAllString(text, hidden)
-	return long.ReplaceAllStringFunc(text, func(word string) string {
+	text = prefixed().ReplaceAllString(text, hidden)
+	return long().ReplaceAllStringFunc(text, func(word string) string {
 		if looksLikeKey(word) {
 			return hidden
 		}
