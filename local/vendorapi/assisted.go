@@ -15,7 +15,7 @@ var anthropic = &Vendor{
 		Unverified: "that every key may list models",
 	}},
 	EndLag: 2 * time.Second,
-	admin:  map[string]string{"adminKey": "sk-ant-admin01-anthropic-0aa1"},
+	admin:  map[string]string{"adminKey": "anthropic-admin-key-0aa1"},
 	id:     func(n int) string { return fmt.Sprintf("apikey_01anthr0p1c%06d", n) },
 	secret: func(n int) string { return fmt.Sprintf("sk-ant-api03-an7hr%040x", n*7723) },
 	errors: func(_ int, what string) any {

@@ -22,7 +22,7 @@ var confluent = &Vendor{
 		URL: "https://docs.aws.amazon.com/secretsmanager/latest/userguide/mes-partner-ConfluentCloudApiKey.html", Read: "2026-11-23",
 	}},
 	Lag: 20 * time.Second, EndLag: 5 * time.Second,
-	admin:  map[string]string{"apiKey": "CONFLUENTADMIN01", "apiSecret": "confluent-admin-secret-90d3f1"},
+	admin:  map[string]string{"apiKey": "confluent-admin-key-01", "apiSecret": "confluent-admin-secret-90d3f1"},
 	id:     func(n int) string { return fmt.Sprintf("CFLNT%011d", n) },
 	secret: func(n int) string { return fmt.Sprintf("cflt%060x", n*7877) },
 	errors: func(status int, what string) any {

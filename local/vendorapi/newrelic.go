@@ -22,7 +22,7 @@ var newRelic = &Vendor{
 	}},
 	Limit: 1000,
 	Lag:   2 * time.Second, EndLag: 2 * time.Second,
-	admin:  map[string]string{"userKey": "NRAK-NEWRELICADMIN0001"},
+	admin:  map[string]string{"userKey": "new-relic-admin-user-key-0001"},
 	id:     func(n int) string { return fmt.Sprintf("2D3F9A%034X", n) },
 	secret: func(n int) string { return fmt.Sprintf("new4e11c%024xFFFFNRAL", n*7867) },
 	calls: []call{{

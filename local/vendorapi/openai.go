@@ -19,7 +19,7 @@ var openAI = &Vendor{
 		Unverified: "how many keys may live at once; how long a new one takes to work",
 	}},
 	Lag: 2 * time.Second, EndLag: 5 * time.Second,
-	admin:  map[string]string{"admin_key": "sk-admin-openai-6f0d21"},
+	admin:  map[string]string{"admin_key": "openai-admin-key-6f0d21"},
 	id:     func(n int) string { return fmt.Sprintf("key_0pen%08d", n) },
 	secret: func(n int) string { return fmt.Sprintf("sk-svcacct-0pena1%032x", n*7879) },
 	errors: func(_ int, what string) any {

@@ -15,7 +15,7 @@ var sendGrid = &Vendor{
 	}},
 	Limit: 100,
 	Lag:   2 * time.Second, EndLag: 5 * time.Second,
-	admin:  map[string]string{"api_key": "SG.admin-0d5c2e.sendgrid-admin-secret-9be1"},
+	admin:  map[string]string{"api_key": "sendgrid-admin-key-9be1"},
 	id:     func(n int) string { return fmt.Sprintf("sgkeyidentifier%07d", n) },
 	secret: func(n int) string { return fmt.Sprintf("SG.sgkeyidentifier%07d.%043x", n, n*104729) },
 	errors: func(_ int, what string) any {

@@ -18,7 +18,7 @@ var stripePreview = &Vendor{
 		URL: "https://github.com/stripe/stripe-go/blob/master/v2iam_apikey_params.go", Read: "2026-11-23",
 	}},
 	Lag: 2 * time.Second, EndLag: 2 * time.Minute,
-	admin:  map[string]string{"key": "sk_test_51admin-stripe-9f02"},
+	admin:  map[string]string{"key": "stripe-admin-key-9f02"},
 	id:     func(n int) string { return fmt.Sprintf("mk_1Q57r1pe%08d", n) },
 	secret: func(n int) string { return fmt.Sprintf("rk_test_57r1pe%032x", n*7727) },
 	errors: func(_ int, what string) any {
