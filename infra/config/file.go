@@ -216,7 +216,7 @@ type Fleet struct {
 type Compliance struct {
 	// Packs of rules of cdk-nag. A finding without an accepted reason fails the synthesis.
 	Packs []Pack `json:"packs,omitempty" jsonschema:"uniqueItems=true"`
-	// ConfigRules: AWS Config watches the deployed secrets (SecretsManager.1 to .5). Needs AWS
+	// ConfigRules: AWS Config watches the deployed secrets (SecretsManager.1 to .4). Needs AWS
 	// Config to be on in the account.
 	ConfigRules bool `json:"configRules,omitempty"`
 }
