@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 
@@ -46,6 +47,10 @@ func run(ctx context.Context, args []string, progress io.Writer) error {
 	out := flags.String("out", cmp.Or(os.Getenv("CDK_OUTDIR"), "cdk.out"), "`FOLDER` for the templates and the functions")
 	if err := flags.Parse(args); err != nil {
 		return err
+	}
+	node := cmp.Or(os.Getenv("JSII_NODE"), "node")
+	if _, err := exec.LookPath(node); err != nil {
+		return fmt.Errorf("the CDK's code runs in Node: %w: install Node 20 or 22, or set JSII_NODE to its path", err)
 	}
 	app, err := newApp(given, *out)
 	if err != nil {
