@@ -10,8 +10,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -25,6 +23,7 @@ import (
 	"github.com/rekey-aws/rekey/local/dynamodb"
 	"github.com/rekey-aws/rekey/local/firehose"
 	"github.com/rekey-aws/rekey/local/lambda"
+	"github.com/rekey-aws/rekey/local/lambda/lambdatest"
 	"github.com/rekey-aws/rekey/local/secretsmanager"
 	"github.com/rekey-aws/rekey/local/securityhub"
 	"github.com/rekey-aws/rekey/local/sns"
@@ -34,25 +33,7 @@ import (
 	"github.com/rekey-aws/rekey/shared/secretstore"
 )
 
-// binary is the function, compiled as the deployment does it.
-var binary string
-
-func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "audit-forwarder")
-	if err == nil {
-		binary, err = lambda.Build(context.Background(), lambda.BuildOptions{Package: "./functions/audit-forwarder", Out: filepath.Join(dir, "bootstrap")})
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	code := m.Run()
-	if err := os.RemoveAll(dir); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = max(code, 1)
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { lambdatest.Main(m, "audit-forwarder") }
 
 // account is AWS on this machine, as far as the function sees it.
 type account struct {
@@ -70,10 +51,9 @@ type account struct {
 	queue    *sqs.Queues
 	receiver *receiver
 
-	mu      sync.Mutex
-	output  bytes.Buffer // of the function
-	actions map[string]bool
-	fault   *awsjson.Error // of the table
+	mu     sync.Mutex
+	output bytes.Buffer   // of the function
+	fault  *awsjson.Error // of the table
 }
 
 const (
@@ -104,7 +84,7 @@ func everySink() forwarder.Settings {
 
 func newAccount(t testing.TB, settings forwarder.Settings, tune ...func(*lambda.Config)) *account {
 	t.Helper()
-	a := &account{t: t, actions: map[string]bool{}, receiver: &receiver{}}
+	a := &account{t: t, receiver: &receiver{}}
 	a.start()
 	document, err := json.Marshal(settings)
 	if err != nil {
@@ -113,7 +93,7 @@ func newAccount(t testing.TB, settings forwarder.Settings, tune ...func(*lambda.
 	hook := httptest.NewServer(a.receiver)
 	t.Cleanup(hook.Close)
 	config := lambda.Config{
-		Name: "audit-forwarder", Binary: binary, Timeout: 30 * time.Second, Logs: a,
+		Name: "audit-forwarder", Binary: lambdatest.Binary, Timeout: 30 * time.Second, Logs: a,
 		Credentials: lambda.Credentials{AccessKeyID: functionKey, SecretAccessKey: "example", SessionToken: "example"},
 		Env: map[string]string{
 			"AWS_ENDPOINT_URL": a.endpoint, forwarder.EnvConfig: string(document), forwarder.EnvTable: "state", forwarder.EnvDeadLetters: queueURL,
@@ -146,7 +126,7 @@ func (a *account) start() {
 	then := func() time.Time { return time.Now().AddDate(0, 0, -60) }
 	a.secrets, err = secretsmanager.New(secretsmanager.Options{Now: then, Invoker: succeeds{}, OnCall: func(c secretsmanager.Call) {
 		if c.AccessKeyID == functionKey {
-			a.called("secretsmanager:" + c.Operation)
+			lambdatest.Called("secretsmanager:" + c.Operation)
 		}
 	}})
 	if err != nil {
@@ -154,17 +134,17 @@ func (a *account) start() {
 	}
 	a.table, err = dynamodb.Open(dynamodb.Options{
 		Tables: []dynamodb.Table{{Name: "state", Partition: dynamostate.PartitionKey, Sort: dynamostate.SortKey}},
-		OnCall: a.called, Fault: func(string) *awsjson.Error { a.mu.Lock(); defer a.mu.Unlock(); return a.fault },
+		OnCall: lambdatest.Called, Fault: func(string) *awsjson.Error { a.mu.Lock(); defer a.mu.Unlock(); return a.fault },
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	a.logs = cloudwatchlogs.New(cloudwatchlogs.Options{OnCall: a.called})
-	a.topic = &sns.SNS{Topics: []string{topicARN}, OnCall: a.called}
-	a.stream = firehose.New(firehose.Options{Streams: []string{streamName}, OnCall: a.called})
-	a.hub = &securityhub.Hub{OnCall: a.called}
+	a.logs = cloudwatchlogs.New(cloudwatchlogs.Options{OnCall: lambdatest.Called})
+	a.topic = &sns.SNS{Topics: []string{topicARN}, OnCall: lambdatest.Called}
+	a.stream = firehose.New(firehose.Options{Streams: []string{streamName}, OnCall: lambdatest.Called})
+	a.hub = &securityhub.Hub{OnCall: lambdatest.Called}
 	a.queue = sqs.New(queueURL)
-	a.queue.OnCall = a.called
+	a.queue.OnCall = lambdatest.Called
 	services := map[string]http.Handler{
 		"secretsmanager": a.secrets, "dynamodb": a.table, "logs": a.logs, "sns": a.topic, "firehose": a.stream, "securityhub": a.hub, "sqs": a.queue,
 	}
@@ -200,12 +180,6 @@ type succeeds struct{}
 func (succeeds) Has(string) bool { return true }
 func (succeeds) Invoke(context.Context, string, []byte) ([]byte, error) {
 	return nil, nil
-}
-
-func (a *account) called(action string) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.actions[action] = true
 }
 
 func (a *account) Write(p []byte) (int, error) {

@@ -12,6 +12,7 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/rekey-aws/rekey/local/iam"
+	"github.com/rekey-aws/rekey/local/lambda/lambdatest"
 	"github.com/rekey-aws/rekey/shared/rotation"
 )
 
@@ -46,7 +47,7 @@ func TestAccessKeys(t *testing.T) {
 	}
 	w.mustNotLeak(secret, w.value("AWSCURRENT")["secretAccessKey"])
 	for _, action := range service.Calls() {
-		called(action)
+		lambdatest.Called(action)
 	}
 }
 

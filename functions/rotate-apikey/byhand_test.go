@@ -11,6 +11,7 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/rekey-aws/rekey/local/eventbridge"
+	"github.com/rekey-aws/rekey/local/lambda/lambdatest"
 	"github.com/rekey-aws/rekey/local/sns"
 	"github.com/rekey-aws/rekey/shared/asking"
 )
@@ -27,8 +28,8 @@ func TestKeysByHand(t *testing.T) {
 		}
 		_, _ = w.Write([]byte(`{"username":"app"}`))
 	})
-	bus := &eventbridge.Bus{OnCall: called}
-	topics := &sns.SNS{Topics: []string{topic}, OnCall: called}
+	bus := &eventbridge.Bus{OnCall: lambdatest.Called}
+	topics := &sns.SNS{Topics: []string{topic}, OnCall: lambdatest.Called}
 	serve := func(h http.Handler) string {
 		web := httptest.NewServer(h)
 		t.Cleanup(web.Close)
@@ -37,7 +38,7 @@ func TestKeysByHand(t *testing.T) {
 	w := newWorld(t, vendor, map[string]string{
 		"ASK_EVENT_BUS": "default", "ASK_TOPIC_ARN": topic, "AWS_ENDPOINT_URL_EVENTBRIDGE": serve(bus), "AWS_ENDPOINT_URL_SNS": serve(topics),
 	})
-	w.secret = w.keep("npm", map[string]string{"provider": "npm", "registry": "https://registry.npmjs.org", "token": oldKey})
+	w.secret = w.keep("npm", map[string]string{"provider": "npm", "registry": "https://npm.example.com", "token": oldKey})
 	if err := w.rotate(true); err == nil || !strings.Contains(err.Error(), "waiting for a person") || !strings.Contains(err.Error(), "rekey submit") {
 		t.Fatalf("got %v", err)
 	}
@@ -53,7 +54,7 @@ func TestKeysByHand(t *testing.T) {
 	}
 	_, err := w.client.PutSecretValue(t.Context(), &sdk.PutSecretValueInput{
 		SecretId: &w.secret, ClientRequestToken: &detail.Version, VersionStages: []string{"AWSPENDING"},
-		SecretString: aws.String(`{"provider": "npm", "registry": "https://registry.npmjs.org", "token": "` + newKey + `"}`),
+		SecretString: aws.String(`{"provider": "npm", "registry": "https://npm.example.com", "token": "` + newKey + `"}`),
 	})
 	if err != nil {
 		t.Fatal(err)

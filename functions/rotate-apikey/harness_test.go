@@ -5,11 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"maps"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -21,38 +19,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
 	"github.com/rekey-aws/rekey/local/lambda"
+	"github.com/rekey-aws/rekey/local/lambda/lambdatest"
 	"github.com/rekey-aws/rekey/local/scheduler"
 	"github.com/rekey-aws/rekey/local/secretsmanager"
 	"github.com/rekey-aws/rekey/local/vendorproxy"
 	"github.com/rekey-aws/rekey/shared/secretstore"
 )
 
-// binary is the function, compiled as the deployment does it.
-var binary string
-
-func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "rotate-apikey")
-	if err == nil {
-		binary, err = lambda.Build(context.Background(), lambda.BuildOptions{Package: "./functions/rotate-apikey", Out: filepath.Join(dir, "bootstrap")})
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	code := m.Run()
-	if code == 0 && wholeRun() {
-		code = exitCode(compareActions())
-	}
-	os.Exit(max(code, exitCode(os.RemoveAll(dir))))
-}
-
-func exitCode(err error) int {
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return 0
-}
+func TestMain(m *testing.M) { lambdatest.Main(m, "rotate-apikey") }
 
 // functionKey is the access key under which the function's calls are told from
 // the test's.
@@ -102,7 +76,7 @@ func newWorld(t *testing.T, vendor http.Handler, environment map[string]string, 
 		Backoff: func(int) time.Duration { return 10 * time.Millisecond },
 		OnCall: func(c secretsmanager.Call) {
 			if c.AccessKeyID == functionKey {
-				called("secretsmanager:" + c.Operation)
+				lambdatest.Called("secretsmanager:" + c.Operation)
 				w.mu.Lock()
 				defer w.mu.Unlock()
 				w.calls = append(w.calls, c.Operation)
@@ -126,7 +100,7 @@ func newWorld(t *testing.T, vendor http.Handler, environment map[string]string, 
 	}
 	later := w.newScheduler()
 	config := lambda.Config{
-		Name: "rotate-apikey", Binary: binary, Timeout: 30 * time.Second, Logs: w,
+		Name: "rotate-apikey", Binary: lambdatest.Binary, Timeout: 30 * time.Second, Logs: w,
 		Credentials: lambda.Credentials{AccessKeyID: functionKey, SecretAccessKey: "example", SessionToken: "example"},
 		Env: map[string]string{
 			"AWS_ENDPOINT_URL": web.URL, "AWS_ENDPOINT_URL_SCHEDULER": later, "HTTPS_PROXY": w.proxy.URL(), "SSL_CERT_FILE": w.proxy.CAFile(),
@@ -175,8 +149,8 @@ func (w *world) newScheduler() string {
 	}
 	web := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost && strings.HasPrefix(r.URL.Path, "/schedules/") {
-			called("scheduler:CreateSchedule")
-			called("iam:PassRole")
+			lambdatest.Called("scheduler:CreateSchedule")
+			lambdatest.Called("iam:PassRole")
 		} else {
 			w.t.Errorf("the function asks the scheduler for %s %s", r.Method, r.URL.Path)
 		}

@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"maps"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -23,37 +21,12 @@ import (
 	"github.com/rekey-aws/rekey/local/database"
 	"github.com/rekey-aws/rekey/local/database/databasetest"
 	"github.com/rekey-aws/rekey/local/lambda"
+	"github.com/rekey-aws/rekey/local/lambda/lambdatest"
 	"github.com/rekey-aws/rekey/local/secretsmanager"
 	"github.com/rekey-aws/rekey/shared/secretstore"
 )
 
-// binary is the function, compiled as the deployment does it.
-var binary string
-
-func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "rotate-rds")
-	if err == nil {
-		binary, err = lambda.Build(context.Background(), lambda.BuildOptions{Package: "./functions/rotate-rds", Out: filepath.Join(dir, "bootstrap")})
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	code := m.Run()
-	if code == 0 && wholeRun() {
-		code = exitCode(compareActions())
-	}
-	code = max(code, exitCode(databasetest.StopShared()), exitCode(os.RemoveAll(dir)))
-	os.Exit(code)
-}
-
-func exitCode(err error) int {
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return 0
-}
+func TestMain(m *testing.M) { lambdatest.Main(m, "rotate-rds", databasetest.StopShared) }
 
 // account is AWS on this machine: Secrets Manager, the function, and a database
 // with a user whose secret is rotated.
@@ -123,7 +96,7 @@ func newAccount(t testing.TB, e engine, db *database.Server, user string, enviro
 			a.mu.Lock()
 			defer a.mu.Unlock()
 			if c.AccessKeyID == functionKey {
-				called("secretsmanager:" + c.Operation)
+				lambdatest.Called("secretsmanager:" + c.Operation)
 				a.calls = append(a.calls, c.Operation)
 			}
 		},
@@ -146,7 +119,7 @@ func newAccount(t testing.TB, e engine, db *database.Server, user string, enviro
 	}
 	web := httptest.NewServer(a.server)
 	config := lambda.Config{
-		Name: "rotate-rds", Binary: binary, Timeout: 30 * time.Second, Logs: a,
+		Name: "rotate-rds", Binary: lambdatest.Binary, Timeout: 30 * time.Second, Logs: a,
 		Credentials: lambda.Credentials{AccessKeyID: functionKey, SecretAccessKey: "example", SessionToken: "example"},
 		Env:         map[string]string{"AWS_ENDPOINT_URL": web.URL, "SSL_CERT_FILE": db.CAFile()},
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/rekey-aws/rekey/local/database"
 	"github.com/rekey-aws/rekey/local/database/databasetest"
+	"github.com/rekey-aws/rekey/local/lambda/lambdatest"
 	"github.com/rekey-aws/rekey/shared/rdsapi/rdsapitest"
 )
 
@@ -79,7 +80,7 @@ func TestManagedAdministrator(t *testing.T) {
 			}
 		}
 		for _, action := range rds.Calls() {
-			called("rds:" + action)
+			lambdatest.Called("rds:" + action)
 		}
 		if want := slices.Repeat([]string{"DescribeDBInstances"}, 4); !slices.Equal(rds.Calls(), want) { // preflight and set, each time
 			t.Errorf("calls to RDS: %v", rds.Calls())

@@ -10,6 +10,7 @@ import (
 	"github.com/rekey-aws/rekey/local/database"
 	"github.com/rekey-aws/rekey/local/database/databasetest"
 	"github.com/rekey-aws/rekey/local/lambda"
+	"github.com/rekey-aws/rekey/local/lambda/lambdatest"
 	"github.com/rekey-aws/rekey/local/scheduler"
 )
 
@@ -36,8 +37,8 @@ func newLater(t *testing.T, function func() *lambda.Function) *later {
 	}
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost && strings.HasPrefix(r.URL.Path, "/schedules/") {
-			called("scheduler:CreateSchedule")
-			called("iam:PassRole")
+			lambdatest.Called("scheduler:CreateSchedule")
+			lambdatest.Called("iam:PassRole")
 		} else {
 			t.Errorf("the function asks the scheduler for %s %s", r.Method, r.URL.Path)
 		}

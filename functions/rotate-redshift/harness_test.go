@@ -5,13 +5,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"maps"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -24,6 +22,7 @@ import (
 	"github.com/rekey-aws/rekey/local/database"
 	"github.com/rekey-aws/rekey/local/database/databasetest"
 	"github.com/rekey-aws/rekey/local/lambda"
+	"github.com/rekey-aws/rekey/local/lambda/lambdatest"
 	"github.com/rekey-aws/rekey/local/redshift"
 	"github.com/rekey-aws/rekey/local/redshift/redshifttest"
 	"github.com/rekey-aws/rekey/local/secretsmanager"
@@ -31,74 +30,7 @@ import (
 	"github.com/rekey-aws/rekey/shared/secretstore"
 )
 
-// binary is the function, compiled as the deployment does it.
-var binary string
-
-func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "rotate-redshift")
-	if err == nil {
-		binary, err = lambda.Build(context.Background(), lambda.BuildOptions{Package: "./functions/rotate-redshift", Out: filepath.Join(dir, "bootstrap")})
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	code := m.Run()
-	if code == 0 && wholeRun() {
-		code = exitCode(compareActions())
-	}
-	code = max(code, exitCode(databasetest.StopShared()), exitCode(os.RemoveAll(dir)))
-	os.Exit(code)
-}
-
-func exitCode(err error) int {
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return 0
-}
-
-// What the function may need to be allowed is what it called in all tests together: the
-// deployment's role is compared with testdata/actions.txt.
-
-var update = flag.Bool("update", false, "write testdata/actions.txt")
-
-const actionsFile = "testdata/actions.txt"
-
-var actions struct {
-	mu   sync.Mutex
-	seen map[string]bool
-}
-
-// called notes actions of IAM.
-func called(all ...string) {
-	actions.mu.Lock()
-	defer actions.mu.Unlock()
-	if actions.seen == nil {
-		actions.seen = map[string]bool{}
-	}
-	for _, action := range all {
-		actions.seen[action] = true
-	}
-}
-
-// wholeRun tells a run of all tests from one of some.
-func wholeRun() bool {
-	return !testing.Short() && flag.Lookup("test.run").Value.String() == "" && flag.Lookup("test.skip").Value.String() == "" && flag.Lookup("test.list").Value.String() == ""
-}
-
-func compareActions() error {
-	got := strings.Join(slices.Sorted(maps.Keys(actions.seen)), "\n") + "\n"
-	want, err := os.ReadFile(actionsFile)
-	if err == nil && string(want) == got {
-		return nil
-	}
-	if *update {
-		return os.WriteFile(actionsFile, []byte(got), 0o644)
-	}
-	return fmt.Errorf("%s says otherwise (-update writes it). The function called:\n%s", actionsFile, got)
-}
+func TestMain(m *testing.M) { lambdatest.Main(m, "rotate-redshift", databasetest.StopShared) }
 
 const (
 	clusterHost   = "shop.abc123.us-east-1.redshift.amazonaws.com"
@@ -159,7 +91,11 @@ func newAccount(t *testing.T, keys map[string]any, environment map[string]string
 		Domains:    []redshiftapitest.Domain{{Name: customDomain, Workgroup: "reports"}},
 		Warehouse:  a.front, Secret: a.readCurrent, Role: "IAMR:rotate-redshift",
 	}).Serve(t)
-	t.Cleanup(func() { called(a.api.Actions()...) })
+	t.Cleanup(func() {
+		for _, action := range a.api.Actions() {
+			lambdatest.Called(action)
+		}
+	})
 	a.silently("CREATE ROLE app LOGIN PASSWORD '"+userPassword+"'", "CREATE ROLE root LOGIN SUPERUSER PASSWORD '"+adminPassword+"'",
 		`CREATE ROLE "IAM:rekey_admin" LOGIN SUPERUSER PASSWORD '`+redshiftapitest.TemporaryPassword+`'`, `CREATE ROLE rekey_admin LOGIN SUPERUSER`,
 		`CREATE ROLE "IAMR:rotate-redshift" LOGIN SUPERUSER PASSWORD '`+redshiftapitest.TemporaryPassword+`'`)
@@ -181,7 +117,7 @@ func (a *account) deploy(environment map[string]string, tune ...func(*lambda.Con
 			a.mu.Lock()
 			defer a.mu.Unlock()
 			if c.AccessKeyID == functionKey {
-				called("secretsmanager:" + c.Operation)
+				lambdatest.Called("secretsmanager:" + c.Operation)
 				a.calls = append(a.calls, c.Operation)
 			}
 		},
@@ -195,7 +131,7 @@ func (a *account) deploy(environment map[string]string, tune ...func(*lambda.Con
 		a.t.Fatal(err)
 	}
 	config := lambda.Config{
-		Name: "rotate-redshift", Binary: binary, Timeout: 60 * time.Second, Logs: a,
+		Name: "rotate-redshift", Binary: lambdatest.Binary, Timeout: 60 * time.Second, Logs: a,
 		Credentials: lambda.Credentials{AccessKeyID: functionKey, SecretAccessKey: "example", SessionToken: "example"},
 		Env:         map[string]string{"AWS_ENDPOINT_URL": web.URL, "SSL_CERT_FILE": authority},
 	}
