@@ -45,7 +45,7 @@ func Classify(ctx context.Context, err error) (error, bool) {
 	case errors.As(err, &op) && op.Op == "remote error":
 		// A TLS alert of the server, of a type that crypto/tls does not export. Its
 		// text is one of a fixed few.
-		return fmt.Errorf("the server ended the TLS handshake (%v): %w", op.Err, rotation.ErrTLS), true
+		return fmt.Errorf("the server ended the TLS handshake (%s): %w", op.Err.Error(), rotation.ErrTLS), true
 	case ctx.Err() != nil, errors.Is(err, os.ErrDeadlineExceeded):
 		return fmt.Errorf("no answer in the time there was: %w", rotation.ErrUnreachable), true
 	case errors.As(err, &dns):
