@@ -112,10 +112,10 @@ func (a *Alarms) watchRotation(f *Function) {
 		failed.metrics = append(failed.metrics, metric{namespace: metricNamespace, name: stepFailures, dimensions: []string{"function", f.Name, "step", step}})
 	}
 	a.make(RotationFailed, f.Name, failed.sum())
-	retired := watch{threshold: 1, period: 900, metrics: []metric{
-		{namespace: metricNamespace, name: retireFailures, dimensions: []string{"function", f.Name, "step", "finishSecret"}},
-		{namespace: metricNamespace, name: retireFailures, dimensions: []string{"function", f.Name, "step", "retireSecret"}},
-	}}
+	retired := watch{threshold: 1, period: 900}
+	for _, step := range []string{"createSecret", "finishSecret", "retireSecret"} {
+		retired.metrics = append(retired.metrics, metric{namespace: metricNamespace, name: retireFailures, dimensions: []string{"function", f.Name, "step", step}})
+	}
 	a.make(RetireFailed, f.Name, retired.sum())
 }
 

@@ -70,6 +70,14 @@ func (p *primary) detect() audit.Config {
 		c.Decoys = append(c.Decoys, string(d))
 	}
 	readers := map[string][]string{}
+	for _, d := range p.Alerts.Destinations { // the forwarder reads their addresses and keys
+		for _, at := range []*config.Sealed{d.Slack, d.Teams, d.PagerDuty, d.Webhook} {
+			if at != nil {
+				forwarder := p.roleARN(config.AuditForwarder)
+				readers[forwarder] = append(readers[forwarder], string(at.Secret))
+			}
+		}
+	}
 	for _, s := range p.secrets {
 		known := arns(slices.Concat(s.Readers.ARNs, s.Writers.ARNs))
 		for _, name := range slices.Concat(s.Readers.Pipelines, s.Writers.Pipelines) {
@@ -80,7 +88,7 @@ func (p *primary) detect() audit.Config {
 		}
 	}
 	for principal, secrets := range sorted(readers) {
-		c.KnownReaders = append(c.KnownReaders, audit.KnownReader{Principal: principal, Secrets: slices.Compact(secrets)})
+		c.KnownReaders = append(c.KnownReaders, audit.KnownReader{Principal: principal, Secrets: slices.Compact(slices.Sorted(slices.Values(secrets)))})
 	}
 	return c
 }
