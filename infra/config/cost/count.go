@@ -45,7 +45,7 @@ const (
 	recordsToOne      = 10    // they are compressed in S3
 	metricsPerStep    = 2
 	findingsPerMonth  = 1_000
-	metricsOfRotator  = 10 // watched by alarms: see the alarms of the deployment
+	metricsOfRotator  = 11 // watched by alarms: see the alarms of the deployment
 	metricsOfWatching = 8
 	metricsOfFleet    = 3
 	metricsOfTrail    = 4 // its metric filters
