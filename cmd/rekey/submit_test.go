@@ -95,6 +95,7 @@ func TestSubmit(t *testing.T) {
 		t.Error("the secret is not the old one with the new key")
 	}
 	refused("another-key", "no rotation of npm is waiting")
+	l.stop(t)
 	if strings.Contains(l.text.String(), newKey) || strings.Contains(l.complaint.String(), newKey) {
 		t.Error("the new key is in what rekey local printed")
 	}

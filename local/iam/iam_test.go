@@ -5,6 +5,7 @@ import (
 	"net/http/httptest"
 	"os/exec"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,8 +19,9 @@ func TestCLI(t *testing.T) {
 		t.Skip("needs the AWS CLI")
 	}
 	t.Parallel()
-	now := time.Now()
-	server := iam.New(iam.Options{Now: func() time.Time { return now }, Lag: time.Minute})
+	var minutes atomic.Int64 // that have passed
+	begun := time.Now()
+	server := iam.New(iam.Options{Now: func() time.Time { return begun.Add(time.Duration(minutes.Load()) * time.Minute) }, Lag: time.Minute})
 	web := httptest.NewServer(server)
 	t.Cleanup(web.Close)
 	id, secret := server.AddUser("deploy")
@@ -51,14 +53,14 @@ func TestCLI(t *testing.T) {
 	made := must("AKIA", "iam", "create-access-key", "--user-name", "deploy", "--query", "AccessKey.[AccessKeyId,SecretAccessKey]")
 	next := strings.Fields(made)
 	identity(next[0], next[1], "InvalidClientTokenId") // not known yet
-	now = now.Add(time.Minute)
+	minutes.Add(1)
 	identity(next[0], next[1], "user/deploy")
 	if out, err := run("AKIDADMIN", "example", "iam", "create-access-key", "--user-name", "deploy"); err == nil || !strings.Contains(out, "LimitExceeded") {
 		t.Errorf("a third key: %s", out)
 	}
 	must(next[0], "iam", "list-access-keys", "--user-name", "deploy")
 	must("", "iam", "update-access-key", "--user-name", "deploy", "--access-key-id", id, "--status", "Inactive")
-	now = now.Add(time.Minute)
+	minutes.Add(1)
 	identity(id, secret, "InvalidClientTokenId")
 	must("", "iam", "delete-access-key", "--user-name", "deploy", "--access-key-id", id)
 	if out, err := run("AKIDADMIN", "example", "iam", "list-users"); err == nil || !strings.Contains(out, "InvalidAction") {
