@@ -48,11 +48,6 @@ servers: ## Install the test servers on Debian (as root)
 lint: $(lint) ## Run the linter
 	$(deployed) $(lint) run --allow-parallel-runners ./...
 	cd local/embeddeddb && $(deployed) $(lint) run --allow-parallel-runners --config ../../.golangci.yml ./...
-	@if cfn-lint --version >/dev/null 2>&1; then \
-		cfn-lint --ignore-checks W3005 -- infra/rekey/testdata/golden/*/*.template.json; \
-	else \
-		echo 'cfn-lint is not installed: the templates were checked by the linter of the CDK only'; \
-	fi
 
 .PHONY: build
 build: ## Compile the command line to bin/rekey
