@@ -12,6 +12,7 @@ import (
 )
 
 func ExampleOpen() {
+	ctx := context.Background()
 	var api *secretsmanager.Client // secretsmanager.NewFromConfig(cfg)
 
 	cache := client.New(client.FromAPI(api), client.Options{})
@@ -21,10 +22,10 @@ func ExampleOpen() {
 	})
 	defer func() { _ = db.Close() }()
 
-	show := func(ctx context.Context) error { // the pool is used like any other
-		var user string
-		return db.QueryRowContext(ctx, "SELECT current_user").Scan(&user)
+	var user string
+	if err := db.QueryRowContext(ctx, "SELECT current_user").Scan(&user); err != nil {
+		fmt.Println(err)
+		return
 	}
-	fmt.Println(show != nil)
-	// Output: true
+	fmt.Println(user)
 }

@@ -67,7 +67,12 @@ const (
 	findings        = "Findings"
 )
 
-var steps = []string{"createSecret", "setSecret", "testSecret", "finishSecret"}
+var (
+	steps = []string{"createSecret", "setSecret", "testSecret", "finishSecret"}
+	// retireSteps are those that count failures of retiring: the next rotation tries first,
+	// the rotation plans, the retirement ends.
+	retireSteps = []string{"createSecret", "finishSecret", "retireSecret"}
+)
 
 // Alarms watch a deployment.
 type Alarms struct {
@@ -113,7 +118,7 @@ func (a *Alarms) watchRotation(f *Function) {
 	}
 	a.make(RotationFailed, f.Name, failed.sum())
 	retired := watch{threshold: 1, period: 900}
-	for _, step := range []string{"createSecret", "finishSecret", "retireSecret"} {
+	for _, step := range retireSteps {
 		retired.metrics = append(retired.metrics, metric{namespace: metricNamespace, name: retireFailures, dimensions: []string{"function", f.Name, "step", step}})
 	}
 	a.make(RetireFailed, f.Name, retired.sum())

@@ -35,7 +35,7 @@ func NewDashboard(scope constructs.Construct, id string, p DashboardProps) awscl
 			failed = append(failed, []any{metricNamespace, stepFailures, "function", f.Name, "step", step})
 		}
 		took = append(took, []any{metricNamespace, stepDuration, "function", f.Name, "step", "setSecret"})
-		for _, step := range []string{"finishSecret", "retireSecret"} {
+		for _, step := range retireSteps {
 			retired = append(retired, []any{metricNamespace, retireFailures, "function", f.Name, "step", step})
 		}
 	}
