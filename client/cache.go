@@ -51,7 +51,7 @@ type Cache struct {
 	entries atomic.Pointer[map[string]*entry] // copied when it changes, which is rare
 	mu      sync.Mutex                        // of that
 
-	ctx     context.Context //nolint:containedctx // of fetches, which outlive the calls that began them
+	ctx     context.Context // of fetches, which outlive the calls that began them
 	stop    context.CancelFunc
 	flights sync.WaitGroup
 }

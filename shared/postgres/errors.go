@@ -8,6 +8,7 @@ import (
 	"github.com/lib/pq"
 
 	"github.com/rekey-aws/rekey/shared/dbuser"
+	"github.com/rekey-aws/rekey/shared/pgwire"
 	"github.com/rekey-aws/rekey/shared/rotation"
 )
 
@@ -17,7 +18,7 @@ import (
 //
 // https://www.postgresql.org/docs/current/errcodes-appendix.html
 func translate(ctx context.Context, err error) error {
-	if errors.Is(err, errNoTLS) {
+	if errors.Is(err, pgwire.ErrNoTLS) {
 		return rotation.WithHint(fmt.Errorf("the server does not offer TLS: %w", rotation.ErrTLS),
 			`Turn TLS on in the server (ssl = on). Plaintext needs "ssl": false in the secret and the host in the function's ALLOW_PLAINTEXT_HOSTS.`)
 	}

@@ -4,20 +4,16 @@ package postgres
 
 import (
 	"context"
-	"crypto/tls"
 	"crypto/x509"
 	"database/sql"
-	"encoding/binary"
-	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
-	"net"
 	"time"
 
 	"github.com/lib/pq"
 
 	"github.com/rekey-aws/rekey/shared/dbuser"
+	"github.com/rekey-aws/rekey/shared/pgwire"
 	"github.com/rekey-aws/rekey/shared/rotation"
 )
 
@@ -56,64 +52,14 @@ func (d Driver) Login(ctx context.Context, l dbuser.Login) (dbuser.Session, erro
 	if err != nil {
 		return nil, translate(ctx, err)
 	}
-	connector.Dialer(&dialer{ctx: ctx, login: l, roots: d.Roots})
+	config := dbuser.TLSConfig(l, d.Roots)
+	config.NextProtos = []string{"postgresql"}
+	connector.Dialer(&pgwire.Dialer{Context: ctx, Login: l, TLS: config})
 	conn, err := connector.Connect(ctx)
 	if err != nil {
 		return nil, translate(ctx, err)
 	}
 	return &session{db: dbuser.OpenOnce(conn), user: l.Username}, nil
-}
-
-// dialer connects and turns TLS on.
-type dialer struct {
-	ctx   context.Context
-	login dbuser.Login
-	roots *x509.CertPool
-}
-
-var errNoTLS = errors.New("the server does not offer TLS")
-
-func (d *dialer) Dial(string, string) (net.Conn, error) { return d.dial() }
-
-func (d *dialer) DialTimeout(string, string, time.Duration) (net.Conn, error) { return d.dial() }
-
-func (d *dialer) dial() (net.Conn, error) {
-	conn, err := dbuser.Dial(d.ctx, d.login)
-	if err != nil || d.login.Plaintext {
-		return conn, err
-	}
-	secure, err := startTLS(conn, dbuser.TLSConfig(d.login, d.roots))
-	if err != nil {
-		_ = conn.Close() // the reason is err
-		return nil, err
-	}
-	return secure, nil
-}
-
-// startTLS asks for TLS with an SSLRequest and shakes hands. The server's one
-// byte must stand alone: more would be someone's attempt to be read as if it
-// had come over TLS (CVE-2021-23222).
-//
-// https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-SSL
-func startTLS(conn net.Conn, config *tls.Config) (net.Conn, error) {
-	const sslRequest = 80877103
-	request := binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(nil, 8), sslRequest)
-	if _, err := conn.Write(request); err != nil {
-		return nil, err
-	}
-	var answer [1]byte
-	if _, err := io.ReadFull(conn, answer[:]); err != nil {
-		return nil, err
-	}
-	if answer[0] != 'S' {
-		return nil, errNoTLS
-	}
-	config.NextProtos = []string{"postgresql"}
-	secure := tls.Client(conn, config)
-	if err := secure.Handshake(); err != nil {
-		return nil, err
-	}
-	return secure, nil
 }
 
 // session is one login of a user.

@@ -10,6 +10,7 @@ import (
 	"github.com/lib/pq"
 
 	"github.com/rekey-aws/rekey/shared/dbuser"
+	"github.com/rekey-aws/rekey/shared/pgwire"
 )
 
 // change is a statement that makes the clone more like the base.
@@ -153,43 +154,11 @@ func (s setting) literal() string {
 		return pq.QuoteLiteral(s.value)
 	}
 	var elements []string
-	for _, e := range splitList(s.value) {
+	for _, e := range pgwire.Names(s.value) {
 		elements = append(elements, pq.QuoteLiteral(e))
 	}
 	if elements == nil {
 		return "''"
 	}
 	return strings.Join(elements, ", ")
-}
-
-// splitList splits `"$user", public` at the commas outside the quotes, and takes
-// the quotes off.
-func splitList(list string) []string {
-	var elements []string
-	var e strings.Builder
-	quoted, any := false, false
-	flush := func() {
-		if any {
-			elements = append(elements, e.String())
-		}
-		e.Reset()
-		any = false
-	}
-	for i := 0; i < len(list); i++ {
-		switch ch := list[i]; {
-		case quoted && ch == '"' && i+1 < len(list) && list[i+1] == '"':
-			e.WriteByte('"')
-			i++
-		case ch == '"':
-			quoted, any = !quoted, true
-		case !quoted && ch == ',':
-			flush()
-		case !quoted && ch == ' ':
-		default:
-			e.WriteByte(ch)
-			any = true
-		}
-	}
-	flush()
-	return elements
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/lib/pq"
 
 	"github.com/rekey-aws/rekey/shared/dbuser"
+	"github.com/rekey-aws/rekey/shared/pgwire"
 	"github.com/rekey-aws/rekey/shared/rotation"
 )
 
@@ -17,7 +18,7 @@ import (
 // wrapped; of the server's report only the code and the message are told, since
 // its other fields can hold a statement.
 func translate(ctx context.Context, err error) error {
-	if errors.Is(err, errNoTLS) {
+	if errors.Is(err, pgwire.ErrNoTLS) {
 		return rotation.WithHint(fmt.Errorf("the server does not offer TLS: %w", rotation.ErrTLS),
 			`Redshift always does: check "host". Plaintext needs "ssl": false in the secret and the host in the function's ALLOW_PLAINTEXT_HOSTS.`)
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/rekey-aws/rekey/shared/pgwire"
 )
 
 // settingEdits are the changes of ALTER USER … SET. alter is the statement's
@@ -37,30 +39,8 @@ func settingEdits(alter string, want, have []string) (all []edit, err error) {
 //
 // https://docs.aws.amazon.com/redshift/latest/dg/r_search_path.html
 func path(list string) (schemas []string) {
-	var name strings.Builder
-	quoted, any := false, false
-	flush := func() {
-		if any {
-			schemas = append(schemas, identifier(name.String()))
-		}
-		name.Reset()
-		any = false
+	for _, name := range pgwire.Names(list) {
+		schemas = append(schemas, identifier(name))
 	}
-	for i := 0; i < len(list); i++ {
-		switch ch := list[i]; {
-		case quoted && ch == '"' && i+1 < len(list) && list[i+1] == '"':
-			name.WriteByte('"')
-			i++
-		case ch == '"':
-			quoted, any = !quoted, true
-		case !quoted && ch == ',':
-			flush()
-		case !quoted && ch == ' ':
-		default:
-			name.WriteByte(ch)
-			any = true
-		}
-	}
-	flush()
 	return schemas
 }

@@ -3,19 +3,14 @@ package redshift
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"database/sql"
-	"encoding/binary"
-	"errors"
 	"fmt"
-	"io"
-	"net"
 	"strings"
-	"time"
 
 	"github.com/lib/pq"
 
 	"github.com/rekey-aws/rekey/shared/dbuser"
+	"github.com/rekey-aws/rekey/shared/pgwire"
 	"github.com/rekey-aws/rekey/shared/rotation"
 )
 
@@ -39,7 +34,7 @@ func (d Driver) dial(ctx context.Context, l dbuser.Login) (*wire, error) {
 	if err != nil {
 		return nil, translate(ctx, err)
 	}
-	connector.Dialer(&dialer{ctx: ctx, login: l, roots: d.Roots})
+	connector.Dialer(&pgwire.Dialer{Context: ctx, Login: l, TLS: &tls.Config{RootCAs: d.Roots, ServerName: l.ServerName, MinVersion: tls.VersionTLS12}})
 	conn, err := connector.Connect(ctx)
 	if err != nil {
 		return nil, translate(ctx, err)
@@ -126,55 +121,4 @@ func result(rows *sql.Rows) (table [][]string, err error) {
 		table = append(table, row)
 	}
 	return table, rows.Err()
-}
-
-// dialer connects and turns TLS on.
-type dialer struct {
-	ctx   context.Context
-	login dbuser.Login
-	roots *x509.CertPool
-}
-
-var errNoTLS = errors.New("the server does not offer TLS")
-
-func (d *dialer) Dial(string, string) (net.Conn, error) { return d.dial() }
-
-func (d *dialer) DialTimeout(string, string, time.Duration) (net.Conn, error) { return d.dial() }
-
-func (d *dialer) dial() (net.Conn, error) {
-	conn, err := dbuser.Dial(d.ctx, d.login)
-	if err != nil || d.login.Plaintext {
-		return conn, err
-	}
-	secure, err := startTLS(d.ctx, conn, &tls.Config{RootCAs: d.roots, ServerName: d.login.ServerName, MinVersion: tls.VersionTLS12})
-	if err != nil {
-		_ = conn.Close() // the reason is err
-		return nil, err
-	}
-	return secure, nil
-}
-
-// startTLS asks for TLS with an SSLRequest and shakes hands. The server's one
-// byte is read alone: what else came with it would pass for something that came
-// over TLS (CVE-2021-23222).
-//
-// https://www.postgresql.org/docs/8.0/protocol-flow.html
-func startTLS(ctx context.Context, conn net.Conn, config *tls.Config) (net.Conn, error) {
-	const sslRequest = 80877103
-	request := binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(nil, 8), sslRequest)
-	if _, err := conn.Write(request); err != nil {
-		return nil, err
-	}
-	var answer [1]byte
-	if _, err := io.ReadFull(conn, answer[:]); err != nil {
-		return nil, err
-	}
-	if answer[0] != 'S' {
-		return nil, errNoTLS
-	}
-	secure := tls.Client(conn, config)
-	if err := secure.HandshakeContext(ctx); err != nil {
-		return nil, err
-	}
-	return secure, nil
 }
