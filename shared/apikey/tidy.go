@@ -40,7 +40,7 @@ func (e *Engine) origin(r rotation.Rotation, t target, h holders, k Key) (origin
 		if !k.Created.IsZero() {
 			lease = k.Created.Add(longest)
 		}
-		return thisTry, lease // or an old key: see supersededLongAgo
+		return thisTry, lease // or an old key: see superseded
 	}
 	s, ours := readName(k.Name)
 	switch {
