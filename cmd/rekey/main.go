@@ -92,7 +92,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int
 	}
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	parsed.BindTo(stdout, (*io.Writer)(nil))
-	parsed.Bind(terminal.New(stdout, os.LookupEnv), submit.Environment(os.LookupEnv))
+	parsed.Bind(terminal.New(stdout, os.LookupEnv))
 	if err := parsed.Run(); err != nil {
 		complain(stderr, err.Error())
 		if wrong := (*serve.UsageError)(nil); errors.As(err, &wrong) {

@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
+	"github.com/rekey-aws/rekey/cmd/rekey/internal/account"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/terminal"
 	"github.com/rekey-aws/rekey/shared/apikey"
 	"github.com/rekey-aws/rekey/shared/apikey/declarative"
@@ -24,11 +25,7 @@ import (
 	"github.com/rekey-aws/rekey/shared/apikey/iamkey"
 	"github.com/rekey-aws/rekey/shared/apikey/providers"
 	"github.com/rekey-aws/rekey/shared/rotation"
-	"github.com/rekey-aws/rekey/shared/secretstore"
 )
-
-// Environment looks variables up, as os.LookupEnv does.
-type Environment func(name string) (string, bool)
 
 // Command is the command line of rekey submit.
 type Command struct {
@@ -37,6 +34,8 @@ type Command struct {
 	Wait      time.Duration `help:"How long to wait for the rotation's end; ${default} if not given, 0: not at all." default:"2m" placeholder:"D"`
 	JSON      bool          `name:"json" help:"Print one JSON document instead of text."`
 
+	account.Flags `embed:""`
+
 	stdin io.Reader // os.Stdin, if nil
 }
 
@@ -44,7 +43,7 @@ type Command struct {
 func (Command) Help() string {
 	return `For vendors who issue keys to people only: the rotation of such a secret waits until its pending version has a value. Make a key at the vendor, and hand it over on standard input: the key alone on a line, or a JSON object with its parts, such as {"apiKey": "…", "apiKeyId": "…"}. On a terminal it is asked for and not shown. It is never an argument. The rotation then goes on: the key is tried, becomes AWSCURRENT, and the old one is ended after the grace period.
 
-Credentials and Region are those of the environment (AWS_ACCESS_KEY_ID, …, AWS_REGION); for others: eval "$(aws configure export-credentials --format env)". They need secretsmanager:DescribeSecret, GetSecretValue, PutSecretValue and RotateSecret on the secret.`
+The credentials need secretsmanager:DescribeSecret, GetSecretValue, PutSecretValue and RotateSecret on the secret.`
 }
 
 // report is what came of it. It holds no value.
@@ -56,16 +55,16 @@ type report struct {
 }
 
 // Run submits.
-func (c *Command) Run(ctx context.Context, stdout io.Writer, screen *terminal.Terminal, env Environment) error {
-	api, err := secretstore.Client(env)
+func (c *Command) Run(ctx context.Context, stdout io.Writer, screen *terminal.Terminal) error {
+	cfg, err := c.Config(ctx)
 	if err != nil {
-		return explained(err)
+		return err
 	}
 	if c.JSON {
 		screen = terminal.Plain(io.Discard)
 	}
 	defer screen.Stop()
-	s := &submission{command: c, api: api, screen: screen}
+	s := &submission{command: c, api: account.SecretsManager(cfg), screen: screen}
 	if err := s.find(ctx); err != nil {
 		return err
 	}
@@ -98,7 +97,7 @@ type submission struct {
 func (s *submission) find(ctx context.Context) error {
 	out, err := s.api.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &s.command.Secret})
 	if err != nil {
-		return fmt.Errorf("looking for the secret %s: %w", s.command.Secret, err)
+		return fmt.Errorf("looking for the secret %s: %w", s.command.Secret, account.Explain(ctx, "DescribeSecret", err))
 	}
 	s.arn = aws.ToString(out.ARN)
 	for id, stages := range out.VersionIdsToStages {
@@ -116,11 +115,11 @@ func (s *submission) find(ctx context.Context) error {
 			"or take %s from it (aws secretsmanager update-secret-version-stage) and rotate anew", s.version, s.command.Secret, rotation.Pending)
 	}
 	if !errors.As(err, &absent) {
-		return fmt.Errorf("looking at the pending version: %w", err)
+		return fmt.Errorf("looking at the pending version: %w", account.Explain(ctx, "GetSecretValue", err))
 	}
 	current, err := s.api.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &s.arn, VersionStage: aws.String(rotation.Current)})
 	if err != nil {
-		return fmt.Errorf("reading %s: %w", rotation.Current, err)
+		return fmt.Errorf("reading %s: %w", rotation.Current, account.Explain(ctx, "GetSecretValue", err))
 	}
 	return s.understand(rotation.TextValue(aws.ToString(current.SecretString)))
 }
@@ -160,7 +159,7 @@ func (s *submission) store(ctx context.Context) error {
 		return fmt.Errorf("version %s was given another value meanwhile: nothing was changed", s.version)
 	}
 	if err != nil {
-		return fmt.Errorf("storing the value: %w", err)
+		return fmt.Errorf("storing the value: %w", account.Explain(ctx, "PutSecretValue", err))
 	}
 	return nil
 }
@@ -174,7 +173,7 @@ func (s *submission) resume(ctx context.Context) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("the value is stored; having the rotation go on failed: %w: run aws secretsmanager rotate-secret --secret-id %s", err, s.command.Secret)
+		return fmt.Errorf("the value is stored; having the rotation go on failed: %w. Then run rekey rotate %s", account.Explain(ctx, "RotateSecret", err), s.command.Secret)
 	}
 	return nil
 }

@@ -1,0 +1,112 @@
+// Package account gives commands their way to AWS: credentials, Region and endpoint as the AWS
+// CLI finds them, and errors that say what to do.
+package account
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials/ssocreds"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/smithy-go/logging"
+
+	"github.com/rekey-aws/rekey/shared/awsclient"
+	"github.com/rekey-aws/rekey/shared/rotation"
+)
+
+// Flags choose an account and a Region. What they leave open is read as the AWS CLI reads it:
+// variables (AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL, …), then ~/.aws/config and
+// ~/.aws/credentials with their single sign-on sessions and roles, then the container or the
+// machine.
+//
+// https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html
+type Flags struct {
+	Profile string `help:"Profile of the AWS configuration." placeholder:"NAME" group:"AWS"`
+	Region  string `help:"Region of the secrets; the profile's if not given." placeholder:"REGION" group:"AWS"`
+}
+
+// patience is how long credentials may take: a single sign-on answers in a second or two, and
+// where there are none, the machine's metadata service is asked last.
+const patience = 15 * time.Second
+
+// Config reads the configuration and makes sure of credentials and a Region, so that nothing
+// is begun without them.
+func (f Flags) Config(ctx context.Context) (aws.Config, error) {
+	cfg, err := config.LoadDefaultConfig(ctx,
+		config.WithSharedConfigProfile(f.Profile), config.WithRegion(f.Region), config.WithAppID(awsclient.AppID),
+		config.WithLogger(logging.Nop{}), // what it would say comes as an error too
+		config.WithRetryer(func() aws.Retryer {
+			return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts = 5 })
+		}))
+	if err != nil {
+		return aws.Config{}, f.unreadable(err)
+	}
+	if cfg.Region == "" {
+		return aws.Config{}, fmt.Errorf("no Region: %w. Say --region, set AWS_REGION, or give the profile one (aws configure)", rotation.ErrConfig)
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
+		return aws.Config{}, f.noCredentials(ctx, err)
+	}
+	return cfg, nil
+}
+
+// unreadable says what is wrong with the files. The SDK's own words may quote them.
+func (f Flags) unreadable(err error) error {
+	var (
+		absent  config.SharedConfigProfileNotExistError
+		loading config.SharedConfigLoadError
+		role    config.SharedConfigAssumeRoleError
+		chained config.AssumeRoleTokenProviderNotSetError
+	)
+	switch {
+	case errors.As(err, &role):
+		return fmt.Errorf("the role %s of profile %q has no credentials to be assumed with: %w. Check source_profile or credential_source", role.RoleARN, role.Profile, rotation.ErrConfig)
+	case errors.As(err, &absent):
+		return fmt.Errorf("the profile %q is in no AWS configuration file: %w. See aws configure list-profiles", absent.Profile, rotation.ErrConfig)
+	case errors.As(err, &loading):
+		return fmt.Errorf("%s cannot be read: %w. Check it with aws configure list", loading.Filename, rotation.ErrConfig)
+	case errors.As(err, &chained):
+		return fmt.Errorf("the profile's role asks for a one-time code: %w. %s", rotation.ErrConfig, exported)
+	}
+	return fmt.Errorf("the AWS configuration cannot be used: %w. Check it with aws configure list", rotation.ErrConfig)
+}
+
+// exported is how credentials that only the AWS CLI can get come here.
+const exported = `Have the AWS CLI get the credentials: eval "$(aws configure export-credentials --format env)"`
+
+func (f Flags) noCredentials(ctx context.Context, err error) error {
+	login := "aws sso login"
+	if f.Profile != "" {
+		login += " --profile " + f.Profile
+	}
+	var expired *ssocreds.InvalidTokenError
+	if errors.As(err, &expired) {
+		return fmt.Errorf("the single sign-on has expired: %w. Run %s", rotation.ErrDenied, login)
+	}
+	if said := (Problem{}); errors.As(Explain(ctx, "credentials", err), &said) && !errors.Is(said, rotation.ErrVendor) && !errors.Is(said, rotation.ErrUnreachable) {
+		return said
+	}
+	return fmt.Errorf("no credentials of AWS were found: %w. Set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run %s", rotation.ErrDenied, login)
+}
+
+// SecretsManager is a client of Secrets Manager.
+func SecretsManager(cfg aws.Config) *secretsmanager.Client { return secretsmanager.NewFromConfig(cfg) }
+
+// Lambda is a client of Lambda.
+func Lambda(cfg aws.Config) *lambda.Client { return lambda.NewFromConfig(cfg) }
+
+// Logs is a client of CloudWatch Logs.
+func Logs(cfg aws.Config) *cloudwatchlogs.Client { return cloudwatchlogs.NewFromConfig(cfg) }
+
+// KMS is a client of KMS.
+func KMS(cfg aws.Config) *kms.Client { return kms.NewFromConfig(cfg) }
