@@ -3,6 +3,7 @@ package audit
 import (
 	"regexp"
 	"strconv"
+	"sync"
 	"time"
 )
 
@@ -51,8 +52,9 @@ func (d *Detector) Overdue(m Metadata, now time.Time) (Finding, bool) {
 	return f, true
 }
 
-// rate is the only expression that tells an interval.
-var rate = regexp.MustCompile(`^rate\(([0-9]{1,5}) (hour|day)s?\)$`)
+// rate is the only expression that tells an interval. Compiled when it is needed: a
+// function's start is waited for.
+var rate = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^rate\(([0-9]{1,5}) (hour|day)s?\)$`) })
 
 // interval is the longest time between rotations, with the window that a policy in days
 // leaves: Secrets Manager rotates at any time of the day on which a rotation is due.
@@ -61,7 +63,7 @@ func (m *Metadata) interval() time.Duration {
 	if m.AfterDays > 0 {
 		return time.Duration(m.AfterDays+1) * day
 	}
-	match := rate.FindStringSubmatch(m.Schedule)
+	match := rate().FindStringSubmatch(m.Schedule)
 	if match == nil {
 		return 0
 	}

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/lib/pq"
 
@@ -233,13 +234,13 @@ func (st *pairState) addGrants(views []view, tables [][][]string) error {
 	return nil
 }
 
-var keywords = regexp.MustCompile(`^[A-Z]+( [A-Z]+)*$`)
+var keywords = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Z]+( [A-Z]+)*$`) })
 
 // check refuses what a view tells and no statement is known for.
 func (g grant) check() error {
 	bare, _, _ := strings.Cut(g.privilege, ` "`)
 	bare, _, _ = strings.Cut(bare, " (")
-	if g.attach == "" && (!keywords.MatchString(bare) || g.after != "" && !keywords.MatchString(strings.TrimSpace(g.after)) || !keywords.MatchString(strings.TrimSpace(g.kind)) && g.kind != "") {
+	if g.attach == "" && (!keywords().MatchString(bare) || g.after != "" && !keywords().MatchString(strings.TrimSpace(g.after)) || !keywords().MatchString(strings.TrimSpace(g.kind)) && g.kind != "") {
 		return rotation.WithHint(fmt.Errorf("reading the grants of the pair: the privilege %q is not one that is known here: %w", clip(g.privilege+g.kind), rotation.ErrConfig),
 			"Give it to a group or role that the user is in, and take it from the user; or rotate with \"strategy\": \"single\".")
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/lib/pq"
 
@@ -72,10 +73,11 @@ var said = []struct{ words, code string }{
 }
 
 // verifiers are as good as passwords: an error that quotes one is told without.
-var verifiers = regexp.MustCompile(`md5[0-9a-f]{6,32}|sha256\|[0-9a-f|]*`)
+// Compiled when it is needed: a function's start is waited for.
+var verifiers = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`md5[0-9a-f]{6,32}|sha256\|[0-9a-f|]*`) })
 
 func meaning(message, code string) error {
-	message = verifiers.ReplaceAllString(message, "…")
+	message = verifiers().ReplaceAllString(message, "…")
 	lower := strings.ToLower(message)
 	told := message
 	if code != "" {

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -171,7 +172,7 @@ func (s *session) accessToken(ctx context.Context, o *oauth) (string, error) {
 		}
 		return r, body, nil
 	}
-	answer, err := s.exchange(ctx, deed{about: "getting an access token", repeatable: true, request: grants}, build)
+	answer, err := s.exchange(ctx, deed{about: "getting an access token", repeatable: true, request: grants()}, build)
 	if err != nil {
 		return "", err
 	}
@@ -188,13 +189,13 @@ func (s *session) accessToken(ctx context.Context, o *oauth) (string, error) {
 // accepted comes as 400 too.
 //
 // https://www.rfc-editor.org/rfc/rfc6749#section-5.2
-var grants = func() *request {
+var grants = sync.OnceValue(func() *request {
 	refused, err := compile(`.error | IN("invalid_grant", "invalid_client", "access_denied")`)
 	if err != nil {
 		panic(err)
 	}
 	return &request{errors: []errorRule{{status: []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden}, when: &refused, means: "refused"}}}
-}()
+})
 
 // grant is what is sent to the token endpoint.
 func (s *session) grant(ctx context.Context, o *oauth) (map[string]string, *[2]string, error) {

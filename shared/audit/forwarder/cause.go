@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -48,7 +47,7 @@ func (f *Forwarder) explainAll(ctx context.Context, all []*work) {
 // See docs/state-machine.md for the line.
 func (f *Forwarder) explain(ctx context.Context, w *work) {
 	r := w.Event.Request
-	if w.Event.Kind != audit.ServiceEvent || r.Function == "" || !versionID.MatchString(r.VersionID) || f.Account == nil {
+	if w.Event.Kind != audit.ServiceEvent || r.Function == "" || !versionID.fits(r.VersionID) || f.Account == nil {
 		return
 	}
 	group := f.logGroup(r.Function)
@@ -68,9 +67,6 @@ func (f *Forwarder) explain(ctx context.Context, w *work) {
 		}
 	}
 }
-
-// versionID is the form of a rotation's token. It goes into a filter pattern.
-var versionID = regexp.MustCompile(`^[A-Za-z0-9-]{32,64}$`)
 
 // logGroup is that of a function, given by its ARN or name.
 func (f *Forwarder) logGroup(function string) string {

@@ -127,18 +127,26 @@ func wrong(what string) error {
 		"Correct the function's configuration as docs/alerts.md says.")
 }
 
+// form is what a text must be. It is compiled when there is one to check, and its length is
+// no repetition in the expression: a function's start is waited for.
+type form struct {
+	pattern string
+	longest int // bytes
+}
+
 var (
-	sinkName  = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
-	topicARN  = regexp.MustCompile(`^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+(\.fifo)?$`)
-	stream    = regexp.MustCompile(`^[a-zA-Z0-9_.-]{1,64}$`)
-	secretID  = regexp.MustCompile(`^[A-Za-z0-9/_+=.@:!-]+$`)
-	playbooks = regexp.MustCompile(`^https://[!-~]+/$`)
-	logGroup  = regexp.MustCompile(`^[.\-_/#A-Za-z0-9]+$`)
+	sinkName  = form{`^[A-Za-z0-9_-]+$`, 64}
+	topicARN  = form{`^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+(\.fifo)?$`, 2048}
+	stream    = form{`^[a-zA-Z0-9_.-]+$`, 64}
+	secretID  = form{`^[A-Za-z0-9/_+=.@:!-]+$`, 2048}
+	playbooks = form{`^https://[!-~]+/$`, 2048}
+	logGroup  = form{`^[.\-_/#A-Za-z0-9]+$`, 512}
+	versionID = form{`^[A-Za-z0-9-]{32,}$`, 64} // of a rotation; it goes into a filter pattern
 )
 
-// longest log group, in characters. As a repetition in the expression it would cost each start
-// of the function a millisecond.
-const longestGroup = 512
+func (f form) fits(text string) bool {
+	return len(text) <= f.longest && regexp.MustCompile(f.pattern).MatchString(text)
+}
 
 // Validate says what is wrong, all of it.
 func (s *Settings) Validate() error {
@@ -147,18 +155,18 @@ func (s *Settings) Validate() error {
 	if d := time.Duration(s.Window); d < time.Second || d > 24*time.Hour {
 		refuse("window: %s is not between 1s and 24h", d)
 	}
-	if s.Playbooks != "" && !playbooks.MatchString(s.Playbooks) {
+	if s.Playbooks != "" && !playbooks.fits(s.Playbooks) {
 		refuse("playbooks: %q is no https address that ends with a slash", s.Playbooks)
 	}
 	for function, group := range s.LogGroups {
-		if !logGroup.MatchString(group) || len(group) > longestGroup {
+		if !logGroup.fits(group) {
 			refuse("logGroups: %s: %q is no log group", function, group)
 		}
 	}
 	seen := map[string]bool{}
 	for n, one := range s.Sinks {
 		switch {
-		case !sinkName.MatchString(one.Name):
+		case !sinkName.fits(one.Name):
 			refuse("sinks[%d].name: give 1 to 64 letters, digits, hyphens and underscores", n)
 		case seen[one.Name]:
 			refuse("sinks[%d].name: %s is the name of another sink", n, one.Name)
@@ -177,9 +185,9 @@ func (s *Settings) Validate() error {
 // problem is what is wrong with a sink's kind; templates are tried when the sink is made.
 func (s *SinkSettings) problem() string {
 	kinds, why := 0, ""
-	check := func(form *regexp.Regexp, value, complaint string) {
+	check := func(wanted form, value, complaint string) {
 		kinds++
-		if form != nil && (!form.MatchString(value) || len(value) > 2048) {
+		if !wanted.fits(value) {
 			why = complaint
 		}
 	}
@@ -199,7 +207,7 @@ func (s *SinkSettings) problem() string {
 		check(stream, s.Firehose.Stream, "stream: give the name of a Firehose stream")
 	}
 	if s.SecurityHub != nil {
-		check(nil, "", "")
+		kinds++
 	}
 	if kinds != 1 {
 		return "give one of sns, slack, teams, pagerDuty, webhook, securityHub, firehose"
