@@ -18,6 +18,7 @@ import (
 
 	"github.com/rekey-aws/rekey/shared/apikey"
 	"github.com/rekey-aws/rekey/shared/netfault"
+	"github.com/rekey-aws/rekey/shared/publicaddr"
 	"github.com/rekey-aws/rekey/shared/rotation"
 )
 
@@ -140,7 +141,7 @@ func target(from *url.URL, to string) string {
 
 // failure gives an error of the transport its kind. Its own text may quote the URL.
 func failure(ctx context.Context, u *url.URL, err error) error {
-	var refused *privateError
+	var refused *publicaddr.Error
 	if errors.As(err, &refused) {
 		return rotation.WithHint(fmt.Errorf("%s: %w", u.Host, refused),
 			"If that is meant, name the host in the function's ALLOW_PRIVATE_HOSTS.")

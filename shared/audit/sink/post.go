@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/rekey-aws/rekey/shared/netfault"
+	"github.com/rekey-aws/rekey/shared/publicaddr"
 	"github.com/rekey-aws/rekey/shared/rotation"
 )
 
@@ -120,8 +121,8 @@ func (p *poster) post(ctx context.Context, m message) (wait time.Duration, err e
 }
 
 func noAnswer(ctx context.Context, err error) (time.Duration, error) {
-	if errors.Is(err, errPrivate) {
-		return 0, rotation.WithHint(fmt.Errorf("%w: %w", errPrivate, rotation.ErrConfig),
+	if private := (*publicaddr.Error)(nil); errors.As(err, &private) {
+		return 0, rotation.WithHint(private,
 			"Put a public https address into the sink's secret. A webhook of your own may be private: set privateAddresses.")
 	}
 	fault, known := netfault.Classify(ctx, err)

@@ -145,7 +145,7 @@ func TestGuard(t *testing.T) {
 		return hook.Deliver(t.Context(), []audit.Finding{failed()})
 	}
 	for _, name := range []string{"127.0.0.1", "localhost", "[::1]", "0.0.0.0", "[::ffff:127.0.0.1]", "10.0.0.1", "169.254.169.254", "100.64.0.1", "[fd00::1]", "[64:ff9b::7f00:1]"} {
-		if err := deliver("https://"+name+port+"/", false); !errors.Is(err, rotation.ErrConfig) || !strings.Contains(err.Error(), "public") {
+		if err := deliver("https://"+name+port+"/", false); !errors.Is(err, rotation.ErrConfig) || !strings.Contains(err.Error(), "is private") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
