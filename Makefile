@@ -69,13 +69,12 @@ cross: ## Compile and vet everything, tests too, for Linux, macOS and Windows
 	done
 
 .PHONY: bench
-bench: ## Benchmarks, and a function's start beside the floor
-	go test -run '^$$' -bench . -benchmem ./...
-	go run ./local/bench
+bench: ## What a rotation costs, beside what it is compared with
+	go run ./bench
 
 .PHONY: size
 size: ## Fail if a function's package or its memory is over the aim
-	@for function in functions/*/; do go run ./local/bench --runs 3 --check zip,peak --function "$$(basename $$function)"; done
+	@go run ./bench --only init --runs 3 --check zip,peak
 
 .PHONY: generate-check
 generate-check: ## Fail if a generated file is not what its generator makes (needs npm)

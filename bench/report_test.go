@@ -1,0 +1,80 @@
+package main
+
+import (
+	"flag"
+	"os"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write testdata")
+
+// example has everything that a report can have.
+func example() *report {
+	return &report{Date: "2027-01-02", Machine: "linux/arm64, 4 processors", Go: "go1.26", Runs: 3, Tables: []*table{{
+		Section: "init", Title: "From here to there",
+		Rows: []row{
+			{Name: "floor", Figures: []figure{spread("init ms", []float64{2.25, 2, 3}), exactly("x floor", 1)}},
+			{Name: "rotate-rds", Figures: []figure{spread("init ms", []float64{20, 10.04, 30}), spread("x floor", []float64{5, 10.001, 9.999}), exactly("bytes", 1234567)}},
+			{Name: "theirs", Failed: "it is not here"},
+		},
+		Aims:  []aim{{Name: "init", Of: "rotate-rds", Value: 9.999, Limit: 2, Unit: "x floor"}, {Name: "zip", Of: "rotate-rds", Value: 1, Limit: 4, Unit: "MB"}},
+		Notes: []string{"init: as it is."},
+	}}}
+}
+
+func TestForms(t *testing.T) {
+	t.Parallel()
+	for file, write := range map[string]func(*report, *strings.Builder) error{
+		"report.txt":  func(r *report, b *strings.Builder) error { return r.writeText(b) },
+		"report.json": func(r *report, b *strings.Builder) error { return r.writeJSON(b) },
+	} {
+		var b strings.Builder
+		if err := write(example(), &b); err != nil {
+			t.Fatal(err)
+		}
+		path := "testdata/" + file
+		if *update {
+			if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(path)
+		if err != nil || b.String() != string(want) {
+			t.Errorf("%v; %s is not (-update writes it)\n%s", err, path, &b)
+		}
+	}
+}
+
+func TestSpread(t *testing.T) {
+	t.Parallel()
+	for want, values := range map[figure][]int{
+		{"x", 2, 1.5, 2.5}: {3, 1, 2},
+		{"x", 3, 2.5, 3.5}: {4, 2},
+		{"x", 7, 7, 7}:     {7},
+		{"x", 0, 0, 0}:     nil,
+	} {
+		if got := spread("x", values); got != want {
+			t.Errorf("of %v: %+v, want %+v", values, got, want)
+		}
+	}
+}
+
+func TestNumber(t *testing.T) {
+	t.Parallel()
+	for want, v := range map[string]float64{"0": 0, "8": 8, "12345": 12345, "2.25": 2.25, "99.9": 99.94, "1234": 1234.4, "0.0000712": 0.00007123, "-1.50": -1.5} {
+		if got := number(v); got != want {
+			t.Errorf("%v: %s, want %s", v, got, want)
+		}
+	}
+}
+
+func TestMissed(t *testing.T) {
+	t.Parallel()
+	if got := example().missed([]string{"init", "zip"}); got != "init of rotate-rds is 10.00, over 2 x floor" {
+		t.Error(got)
+	}
+	if got := example().missed([]string{"zip"}); got != "" {
+		t.Error(got)
+	}
+}
