@@ -22,15 +22,13 @@ type Metadata struct {
 	Schedule  string
 }
 
-// Overdue says whether a rotation should have happened before now, and did not. That is so
-// when NextRotation has passed, or when the last rotation is longer ago than the policy
-// allows; each by more than the threshold OverdueGrace. It finds nothing for a secret without
-// rotation, one marked for deletion, or a replica, which its primary rotates.
-//
-// The finding's Key has the time when the rotation was due: looking again is no new finding.
-func (d *Detector) Overdue(m Metadata, now time.Time) (Finding, bool) {
-	if !m.RotationEnabled || !m.Deleted.IsZero() || m.PrimaryRegion != "" && m.PrimaryRegion != m.Secret.Region {
-		return Finding{}, false
+// Due is when a rotation should have happened that has not: the time that has passed by more
+// than the grace period, of NextRotation and of what the policy allows after the last
+// rotation the earlier one. Zero: none is overdue, as for a secret without rotation, one
+// marked for deletion, or a replica, which its primary rotates.
+func (m *Metadata) Due(now time.Time, grace time.Duration) time.Time {
+	if !m.RotationEnabled || !m.Deleted.IsZero() || m.Replica() {
+		return time.Time{}
 	}
 	due := m.NextRotation
 	if every := m.interval(); every > 0 && !m.LastRotated.IsZero() {
@@ -38,7 +36,22 @@ func (d *Detector) Overdue(m Metadata, now time.Time) (Finding, bool) {
 			due = by
 		}
 	}
-	if due.IsZero() || now.Sub(due) <= time.Duration(d.thresholds.OverdueGrace) {
+	if due.IsZero() || now.Sub(due) <= grace {
+		return time.Time{}
+	}
+	return due
+}
+
+// Replica says whether the secret is a copy of another Region's.
+func (m *Metadata) Replica() bool { return m.PrimaryRegion != "" && m.PrimaryRegion != m.Secret.Region }
+
+// Overdue says whether a rotation should have happened before now, and did not: see Due, with
+// the threshold OverdueGrace.
+//
+// The finding's Key has the time when the rotation was due: looking again is no new finding.
+func (d *Detector) Overdue(m Metadata, now time.Time) (Finding, bool) {
+	due := m.Due(now, time.Duration(d.thresholds.OverdueGrace))
+	if due.IsZero() {
 		return Finding{}, false
 	}
 	due = due.UTC().Truncate(time.Second)

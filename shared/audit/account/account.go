@@ -103,12 +103,13 @@ func (a *Account) Page(ctx context.Context, from, tag string) ([]audit.Metadata,
 	}
 	list := make([]audit.Metadata, 0, len(out.SecretList))
 	for _, s := range out.SecretList {
-		list = append(list, metadata(s, a.region))
+		list = append(list, Metadata(&s, a.region))
 	}
 	return list, aws.ToString(out.NextToken), nil
 }
 
-func metadata(s types.SecretListEntry, region string) audit.Metadata {
+// Metadata is what an entry of ListSecrets in a Region tells of a secret's rotation.
+func Metadata(s *types.SecretListEntry, region string) audit.Metadata {
 	m := audit.Metadata{
 		Secret:          audit.NamedSecret(aws.ToString(s.ARN), "", region),
 		RotationEnabled: aws.ToBool(s.RotationEnabled), LastRotated: aws.ToTime(s.LastRotatedDate), NextRotation: aws.ToTime(s.NextRotationDate),
