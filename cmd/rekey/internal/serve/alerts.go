@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -20,7 +19,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/onemachine"
-	"github.com/rekey-aws/rekey/local/cloudwatchlogs"
 	"github.com/rekey-aws/rekey/local/dynamodb"
 	"github.com/rekey-aws/rekey/local/eventbus"
 	"github.com/rekey-aws/rekey/shared/audit"
@@ -52,7 +50,7 @@ func (c *Command) checkAlerts() error {
 	return nil
 }
 
-// equip gives the alerter what it has in AWS: a table, and the logs of the other functions.
+// equip gives the alerter what it has in AWS beside logs: a table.
 // o.Services is there.
 func (s *service) equip(functions []onemachine.Function, o *onemachine.Options) error {
 	at := slices.IndexFunc(functions, func(f onemachine.Function) bool { return f.Name == alerter })
@@ -79,10 +77,7 @@ func (s *service) equip(functions []onemachine.Function, o *onemachine.Options) 
 		return err
 	}
 	s.table = table
-	logs := cloudwatchlogs.New(cloudwatchlogs.Options{})
-	o.LogsOf = func(function string) io.Writer { return logs.Group("/aws/lambda/" + function) }
 	o.Services["dynamodb"] = func(*onemachine.Machine) (onemachine.Service, error) { return onemachine.Service{API: table}, nil }
-	o.Services["logs"] = func(*onemachine.Machine) (onemachine.Service, error) { return onemachine.Service{API: logs}, nil }
 	return nil
 }
 

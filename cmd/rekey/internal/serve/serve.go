@@ -15,6 +15,7 @@ import (
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/onemachine"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/sample"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/terminal"
+	"github.com/rekey-aws/rekey/local/cloudwatchlogs"
 	"github.com/rekey-aws/rekey/local/dynamodb"
 )
 
@@ -162,7 +163,12 @@ func (s *service) options(functions []onemachine.Function) (o onemachine.Options
 	if c.FunctionLogs {
 		o.Logs = os.Stderr
 	}
-	o.Services = onemachine.Services{"scheduler": s.scheduler(), "events": s.questions()}
+	logs := cloudwatchlogs.New(cloudwatchlogs.Options{})
+	o.LogsOf = func(function string) io.Writer { return logs.Group("/aws/lambda/" + function) }
+	o.Services = onemachine.Services{
+		"scheduler": s.scheduler(), "events": s.questions(),
+		"logs": func(*onemachine.Machine) (onemachine.Service, error) { return onemachine.Service{API: logs}, nil },
+	}
 	if err := s.equip(functions, &o); err != nil {
 		return o, err
 	}
