@@ -56,9 +56,10 @@ func main() {
 		Log:           slog.New(slog.NewJSONHandler(os.Stdout, nil)),
 		Function:      lambdacontext.FunctionName,
 		RequestID:     requestID,
+		ARN:           functionARN,
 		Misconfigured: errors.Join(cmp.Or(badClient, badUsers, badPlanner, badAsker), badIdle, badFolder), // the clients read the same settings
 	}
-	lambda.Start(machine.Handle)
+	lambda.Start(machine.Serve)
 }
 
 func requestID(ctx context.Context) string {

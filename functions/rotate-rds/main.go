@@ -49,9 +49,10 @@ func main() {
 		Log:           slog.New(slog.NewJSONHandler(os.Stdout, nil)),
 		Function:      lambdacontext.FunctionName,
 		RequestID:     requestID,
+		ARN:           functionARN,
 		Misconfigured: errors.Join(cmp.Or(badClient, badDirectory, badPlanner), badPolicy), // the clients read the same settings
 	}
-	lambda.Start(machine.Handle)
+	lambda.Start(machine.Serve)
 }
 
 func requestID(ctx context.Context) string {

@@ -39,14 +39,22 @@ func main() {
 		Log:           slog.New(slog.NewJSONHandler(os.Stdout, nil)),
 		Function:      lambdacontext.FunctionName,
 		RequestID:     requestID,
+		ARN:           functionARN,
 		Misconfigured: errors.Join(cmp.Or(badClient, badDirectory), badPolicy, badHash), // the two clients read the same settings
 	}
-	lambda.Start(machine.Handle)
+	lambda.Start(machine.Serve)
 }
 
 func requestID(ctx context.Context) string {
 	if lc, ok := lambdacontext.FromContext(ctx); ok {
 		return lc.AwsRequestID
+	}
+	return ""
+}
+
+func functionARN(ctx context.Context) string {
+	if lc, ok := lambdacontext.FromContext(ctx); ok {
+		return lc.InvokedFunctionArn
 	}
 	return ""
 }

@@ -56,7 +56,7 @@ func (e *Engine) candidates(ctx context.Context, r rotation.Request, current, pe
 				return
 			}
 		}
-		for v, err := range r.Unlabelled(ctx) {
+		for old, err := range r.Unlabelled(ctx) {
 			if errors.Is(err, rotation.ErrDenied) {
 				// The refused login is the cause to tell; this is for who mends it.
 				r.Note(slog.String("older_versions", err.Error()))
@@ -66,7 +66,7 @@ func (e *Engine) candidates(ctx context.Context, r rotation.Request, current, pe
 				yield(candidate{}, err)
 				return
 			}
-			if s, ok := e.sibling(v, current, unlabelled); ok && !yield(candidate{s, unlabelled}, nil) {
+			if s, ok := e.sibling(old.Value, current, unlabelled); ok && !yield(candidate{s, unlabelled}, nil) {
 				return
 			}
 		}

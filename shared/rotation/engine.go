@@ -95,18 +95,18 @@ func (r Request) Rehearsal(ctx context.Context) (bool, error) {
 // refused login, and servers lock accounts out.
 const maxUnlabelled = 5
 
-// Unlabelled fetches the values of the versions that lost all labels, the newest
-// first, at most five; one call for each and one for the list. Engines ask only
-// when every labelled value is refused. An error ends the sequence.
-func (r Request) Unlabelled(ctx context.Context) iter.Seq2[Value, error] {
-	return func(yield func(Value, error) bool) {
+// Unlabelled fetches the versions that lost all labels, the newest first, at most
+// five; one call for each and one for the list. Engines ask only when every
+// labelled value is refused. An error ends the sequence.
+func (r Request) Unlabelled(ctx context.Context) iter.Seq2[Stored, error] {
+	return func(yield func(Stored, error) bool) {
 		h, ok := r.store.(Historian)
 		if !ok {
 			return
 		}
 		ids, err := h.Unlabelled(ctx, r.SecretID)
 		if err != nil {
-			yield(Value{}, err)
+			yield(Stored{}, err)
 			return
 		}
 		for _, id := range ids[:min(len(ids), maxUnlabelled)] {
@@ -114,7 +114,7 @@ func (r Request) Unlabelled(ctx context.Context) iter.Seq2[Value, error] {
 			if errors.Is(err, ErrNotFound) {
 				continue // without a value, or pruned meanwhile
 			}
-			if !yield(stored.Value, err) || err != nil {
+			if !yield(stored, err) || err != nil {
 				return
 			}
 		}

@@ -28,8 +28,8 @@ const (
 	Previous = "AWSPREVIOUS"
 )
 
-// Event is what Secrets Manager sends to a rotation function, and what a
-// [Planner] sends for a [Retirement].
+// Event is what Secrets Manager sends to a rotation function, what a [Planner]
+// sends for a [Retirement], and what an operator sends for a [Diagnosis].
 //
 // https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html
 type Event struct {
@@ -68,9 +68,8 @@ func (e Event) validate() error {
 		return WithHint(fmt.Errorf("reading the event: Step is %q: %w", clip(string(e.Step), 64), ErrConfig),
 			"Step must be createSecret, setSecret, testSecret or finishSecret. Let Secrets Manager invoke the function (RotateSecret).")
 	}
-	if e.SecretID == "" || len(e.SecretID) > maxIDLength {
-		return WithHint(fmt.Errorf("reading the event: SecretId has %d characters: %w", len(e.SecretID), ErrConfig),
-			"SecretId must be the secret's ARN or name, 1 to 2048 characters.")
+	if err := e.validateSecretID(); err != nil {
+		return err
 	}
 	if len(e.Token) < 32 || len(e.Token) > 64 {
 		return WithHint(fmt.Errorf("reading the event: ClientRequestToken has %d characters: %w", len(e.Token), ErrConfig),
@@ -78,6 +77,14 @@ func (e Event) validate() error {
 	}
 	if e.Step == RetireSecret {
 		return e.validateRetirement()
+	}
+	return nil
+}
+
+func (e Event) validateSecretID() error {
+	if e.SecretID == "" || len(e.SecretID) > maxIDLength {
+		return WithHint(fmt.Errorf("reading the event: SecretId has %d characters: %w", len(e.SecretID), ErrConfig),
+			"SecretId must be the secret's ARN or name, 1 to 2048 characters.")
 	}
 	return nil
 }

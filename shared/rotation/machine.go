@@ -36,6 +36,9 @@ type Machine struct {
 	Function string
 	// RequestID names the invocation in the log line. Nil: left out.
 	RequestID func(context.Context) string
+	// ARN is the function's own. A diagnosis is made only of secrets that this
+	// function rotates. Nil: of any.
+	ARN func(context.Context) string
 	// Misconfigured, if set, is why the function cannot work. Every step returns
 	// it, so that the cause stands in the rotation's own log line rather than in
 	// a crash at start.
@@ -91,9 +94,18 @@ func withinDeadline(ctx context.Context, now time.Time) (context.Context, contex
 	return context.WithDeadline(ctx, deadline.Add(-margin))
 }
 
-// attempt runs the step and turns a panic into an error. The panic's value is
-// told only if the Go runtime made it: another's may hold anything.
+// attempt runs the step and turns a panic into an error.
 func (m *Machine) attempt(ctx context.Context, e Event, n *notes) (result outcome, err error) {
+	err = guard(n, func() error {
+		result, err = m.step(ctx, e, n)
+		return err
+	})
+	return result, err
+}
+
+// guard turns a panic into an error. The panic's value is told only if the Go
+// runtime made it: another's may hold anything.
+func guard(n *notes, do func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			what := fmt.Sprintf("%T", p)
@@ -104,6 +116,10 @@ func (m *Machine) attempt(ctx context.Context, e Event, n *notes) (result outcom
 			err = fmt.Errorf("panic: %s: %w", what, ErrInternal)
 		}
 	}()
+	return do()
+}
+
+func (m *Machine) step(ctx context.Context, e Event, n *notes) (outcome, error) {
 	if err := e.validate(); err != nil {
 		return "", err
 	}
@@ -250,22 +266,23 @@ func (m *Machine) finish(ctx context.Context, r Request) (outcome, error) {
 func (m *Machine) current(ctx context.Context, r Request) (Stored, error) {
 	current, err := m.Store.Get(ctx, r.SecretID, Version{Stage: Current})
 	if errors.Is(err, ErrNotFound) {
-		return Stored{}, WithHint(fmt.Errorf("reading the current value: %w", err),
-			"The secret needs an AWSCURRENT value that logs in: store one with PutSecretValue.")
+		return Stored{}, errNoCurrent(err)
 	}
 	return current, err
+}
+
+func errNoCurrent(err error) error {
+	return WithHint(fmt.Errorf("reading the current value: %w", err),
+		"The secret needs an AWSCURRENT value that logs in: store one with PutSecretValue.")
 }
 
 // position is what the metadata says of a token: an error unless it is pending
 // or, with over, current already. The order is that of the official templates.
 func (md Metadata) position(token string) (over bool, err error) {
+	if err := md.rotatable(); err != nil {
+		return false, err
+	}
 	switch stages, known := md.Versions[token]; {
-	case !md.Deleted.IsZero():
-		return false, WithHint(fmt.Errorf("checking the secret: it is marked for deletion: %w", ErrConfig),
-			"Restore the secret (RestoreSecret) or cancel its rotation.")
-	case !md.RotationEnabled:
-		return false, WithHint(fmt.Errorf("checking the secret: rotation is not enabled: %w", ErrConfig),
-			"Turn rotation on (RotateSecret with a rotation function and a schedule).")
 	case !known:
 		return false, fmt.Errorf("checking the secret: it has no version %s: %w", token, ErrNotPending)
 	case slices.Contains(stages, Current):
@@ -274,6 +291,19 @@ func (md Metadata) position(token string) (over bool, err error) {
 		return false, fmt.Errorf("checking the secret: version %s is not labelled %s: %w", token, Pending, ErrNotPending)
 	}
 	return false, nil
+}
+
+// rotatable is what must be so for any rotation of the secret.
+func (md Metadata) rotatable() error {
+	switch {
+	case !md.Deleted.IsZero():
+		return WithHint(fmt.Errorf("checking the secret: it is marked for deletion: %w", ErrConfig),
+			"Restore the secret (RestoreSecret) or cancel its rotation.")
+	case !md.RotationEnabled:
+		return WithHint(fmt.Errorf("checking the secret: rotation is not enabled: %w", ErrConfig),
+			"Turn rotation on (RotateSecret with a rotation function and a schedule).")
+	}
+	return nil
 }
 
 // whereabouts of the version that a set or test step is about.

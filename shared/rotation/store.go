@@ -51,6 +51,7 @@ type Stored struct {
 type Metadata struct {
 	ARN             string
 	RotationEnabled bool
+	Function        string              // the ARN of the function that rotates it, or that did; "" if none ever has
 	Rotated         time.Time           // when the last rotation ended well; zero if not known
 	Deleted         time.Time           // zero, or when the secret is going to be deleted
 	Versions        map[string][]string // version id → staging labels

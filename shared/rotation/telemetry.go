@@ -59,6 +59,32 @@ func (m *Machine) report(ctx context.Context, e Event, result outcome, err *Step
 	m.Log.LogAttrs(context.WithoutCancel(ctx), level, "rotation step", attrs...)
 }
 
+// reportDiagnosis writes a diagnosis's one line. It has no metrics: that something
+// is wrong with a secret is no failure of the function that says so.
+func (m *Machine) reportDiagnosis(ctx context.Context, d *Diagnosis, err *StepError, n *notes, start time.Time) {
+	if m.Log == nil {
+		return
+	}
+	attrs := []slog.Attr{
+		slog.String("function", m.Function), slog.String("step", string(DoctorStep)),
+		slog.String("secret", clip(d.Secret, maxIDLength)), slog.String("outcome", string(d.Worst())),
+	}
+	if m.RequestID != nil {
+		attrs = append(attrs, slog.String("request_id", m.RequestID(ctx)))
+	}
+	attrs = append(attrs, n.attrs...)
+	level := slog.LevelInfo
+	if err != nil {
+		level, attrs[3] = slog.LevelError, slog.String("outcome", string(failed))
+		attrs = append(attrs, slog.String("kind", KindName(err)), slog.String("error", err.Err.Error()), slog.String("hint", err.Hint))
+	}
+	if wrong := d.failing(); len(wrong) > 0 {
+		attrs = append(attrs, slog.Any("failing", wrong))
+	}
+	attrs = append(attrs, slog.Float64("DiagnosisDuration", float64(m.now().Sub(start).Microseconds())/1000))
+	m.Log.LogAttrs(context.WithoutCancel(ctx), level, "diagnosis", attrs...)
+}
+
 // metricDirective is the metadata object of the embedded metric format.
 type metricDirective struct {
 	Timestamp         int64 // Unix milliseconds

@@ -43,6 +43,7 @@ func (s *Store) Describe(ctx context.Context, id string) (rotation.Metadata, err
 	return rotation.Metadata{
 		ARN:             aws.ToString(out.ARN),
 		RotationEnabled: aws.ToBool(out.RotationEnabled),
+		Function:        aws.ToString(out.RotationLambdaARN),
 		Rotated:         aws.ToTime(out.LastRotatedDate),
 		Deleted:         aws.ToTime(out.DeletedDate),
 		Versions:        out.VersionIdsToStages,

@@ -24,10 +24,11 @@ type Store struct {
 	Faults Injector
 	// Calling decides the fate of each call before it is looked at.
 	Calling Injector
-	// Enabled, Deleted, Rotated: as DescribeSecret tells them.
-	Enabled bool
-	Deleted time.Time
-	Rotated time.Time
+	// Enabled, Function, Deleted, Rotated: as DescribeSecret tells them.
+	Enabled  bool
+	Function string
+	Deleted  time.Time
+	Rotated  time.Time
 	// KeepPending leaves AWSPENDING on the version that becomes current; some
 	// observations of Secrets Manager say that it does, others that it does not.
 	KeepPending bool
@@ -114,7 +115,7 @@ func (s *Store) Describe(ctx context.Context, id string) (rotation.Metadata, err
 	if err := s.enter(ctx, "Describe", id); err != nil {
 		return rotation.Metadata{}, err
 	}
-	md := rotation.Metadata{ARN: SecretID, RotationEnabled: s.Enabled, Deleted: s.Deleted, Rotated: s.Rotated, Versions: map[string][]string{}}
+	md := rotation.Metadata{ARN: SecretID, RotationEnabled: s.Enabled, Function: s.Function, Deleted: s.Deleted, Rotated: s.Rotated, Versions: map[string][]string{}}
 	for id, v := range s.versions {
 		if len(v.stages) > 0 { // DescribeSecret hides versions without labels
 			md.Versions[id] = slices.Clone(v.stages)
