@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rogpeppe/go-internal/testscript"
+
 	"github.com/rekey-aws/rekey/local/database/databasetest"
 	"github.com/rekey-aws/rekey/local/lambda"
 )
@@ -27,10 +29,14 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asCommand) != "" {
 		main()
 	}
-	os.Exit(runTests(m))
+	testscript.Main(tests{m}, map[string]func(){"rekey": main})
 }
 
-func runTests(m *testing.M) int {
+// tests are all, with what they share.
+type tests struct{ m *testing.M }
+
+// Run runs them.
+func (t tests) Run() int {
 	dir, err := os.MkdirTemp("", "rekey-cmd-test-")
 	if err != nil {
 		panic(err)
@@ -42,7 +48,7 @@ func runTests(m *testing.M) int {
 	if err != nil {
 		panic(err)
 	}
-	code := m.Run()
+	code := t.m.Run()
 	if err := databasetest.StopShared(); err != nil {
 		panic(err)
 	}
