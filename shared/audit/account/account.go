@@ -9,10 +9,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
-	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"github.com/rekey-aws/rekey/shared/audit"
 	"github.com/rekey-aws/rekey/shared/awsclient"
@@ -23,8 +21,7 @@ import (
 // called before the first use.
 type Account struct {
 	secrets *secretsmanager.Client
-	logs    *cloudwatchlogs.Client
-	queues  *sqs.Client
+	aws     awsclient.Settings
 	region  string
 	now     func() time.Time
 
@@ -43,21 +40,11 @@ func New(s awsclient.Settings, now func() time.Time) *Account {
 		now = time.Now
 	}
 	return &Account{
-		region: s.Region, now: now, values: map[string]remembered{},
+		aws: s, region: s.Region, now: now, values: map[string]remembered{},
 		secrets: secretsmanager.New(secretsmanager.Options{
 			Region: s.Region, Credentials: s.Credentials, HTTPClient: s.HTTPClient, Retryer: s.Retryer, AppID: awsclient.AppID,
 			BaseEndpoint:    s.Endpoint("SECRETS_MANAGER"),
 			EndpointOptions: secretsmanager.EndpointResolverOptions{UseFIPSEndpoint: s.FIPS, UseDualStackEndpoint: s.DualStack},
-		}),
-		logs: cloudwatchlogs.New(cloudwatchlogs.Options{
-			Region: s.Region, Credentials: s.Credentials, HTTPClient: s.HTTPClient, Retryer: s.Retryer, AppID: awsclient.AppID,
-			BaseEndpoint:    s.Endpoint("CLOUDWATCH_LOGS"),
-			EndpointOptions: cloudwatchlogs.EndpointResolverOptions{UseFIPSEndpoint: s.FIPS, UseDualStackEndpoint: s.DualStack},
-		}),
-		queues: sqs.New(sqs.Options{
-			Region: s.Region, Credentials: s.Credentials, HTTPClient: s.HTTPClient, Retryer: s.Retryer, AppID: awsclient.AppID,
-			BaseEndpoint:    s.Endpoint("SQS"),
-			EndpointOptions: sqs.EndpointResolverOptions{UseFIPSEndpoint: s.FIPS, UseDualStackEndpoint: s.DualStack},
 		}),
 	}
 }
@@ -119,35 +106,4 @@ func Metadata(s *types.SecretListEntry, region string) audit.Metadata {
 		m.AfterDays, m.Schedule = int(aws.ToInt64(r.AutomaticallyAfterDays)), aws.ToString(r.ScheduleExpression)
 	}
 	return m
-}
-
-// Lines are log events of a group between two times that match a filter pattern, at most max
-// of them, the oldest first.
-func (a *Account) Lines(ctx context.Context, group, pattern string, from, to time.Time, most int32) ([]string, error) {
-	in := &cloudwatchlogs.FilterLogEventsInput{
-		LogGroupName: &group, FilterPattern: &pattern, Limit: &most,
-		StartTime: aws.Int64(from.UnixMilli()), EndTime: aws.Int64(to.UnixMilli()),
-	}
-	var lines []string
-	pages := cloudwatchlogs.NewFilterLogEventsPaginator(a.logs, in)
-	for pages.HasMorePages() && len(lines) < int(most) {
-		page, err := pages.NextPage(ctx, func(o *cloudwatchlogs.Options) { o.Retryer = awsclient.UntilDeadline(ctx, o.Retryer) })
-		if err != nil {
-			return nil, logsErrors.Translate(ctx, "reading "+group+": FilterLogEvents", err)
-		}
-		for _, e := range page.Events {
-			lines = append(lines, aws.ToString(e.Message))
-		}
-	}
-	return lines, nil
-}
-
-// Bury sends a message to a queue.
-func (a *Account) Bury(ctx context.Context, queue, message string) error {
-	_, err := a.queues.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: &queue, MessageBody: &message},
-		func(o *sqs.Options) { o.Retryer = awsclient.UntilDeadline(ctx, o.Retryer) })
-	if err != nil {
-		return queueErrors.Translate(ctx, "keeping a dead letter: SendMessage", err)
-	}
-	return nil
 }

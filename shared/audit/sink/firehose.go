@@ -4,10 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/firehose"
-	"github.com/aws/aws-sdk-go-v2/service/firehose/types"
-
 	"github.com/rekey-aws/rekey/shared/audit"
 	"github.com/rekey-aws/rekey/shared/audit/ocsf"
 	"github.com/rekey-aws/rekey/shared/awsclient"
@@ -19,20 +15,26 @@ import (
 type Firehose struct {
 	poster // its pace of tries
 	stream string
-	api    batchPutter
+	aws    awsclient.Settings
 }
 
-type batchPutter interface {
-	PutRecordBatch(context.Context, *firehose.PutRecordBatchInput, ...func(*firehose.Options)) (*firehose.PutRecordBatchOutput, error)
-}
+var firehose = awsclient.Service{Name: "firehose", Variable: "FIREHOSE", Version: "1.1", Target: "Firehose_20150804."}
+
+// https://docs.aws.amazon.com/firehose/latest/APIReference/API_PutRecordBatch.html
+type (
+	record struct{ Data []byte } // in base64, as encoding/json writes bytes
+	batch  struct {
+		Stream  string `json:"DeliveryStreamName"`
+		Records []record
+	}
+	taken struct {
+		RequestResponses []struct{ ErrorCode string }
+	}
+)
 
 // NewFirehose makes the sink of a stream of the function's Region.
 func NewFirehose(name, stream string, s awsclient.Settings, o Options) *Firehose {
-	return &Firehose{poster: o.poster(name, false), stream: stream, api: firehose.New(firehose.Options{
-		Region: s.Region, Credentials: s.Credentials, HTTPClient: s.HTTPClient, Retryer: s.Retryer, AppID: awsclient.AppID,
-		BaseEndpoint:    s.Endpoint("FIREHOSE"),
-		EndpointOptions: firehose.EndpointResolverOptions{UseFIPSEndpoint: s.FIPS, UseDualStackEndpoint: s.DualStack},
-	})}
+	return &Firehose{poster: o.poster(name, false), stream: stream, aws: s}
 }
 
 // Name is as in [audit.Sink].
@@ -49,7 +51,7 @@ func (f *Firehose) Batch() int { return maxRecords }
 
 // Deliver puts the findings, in as many calls as their size needs.
 func (f *Firehose) Deliver(ctx context.Context, findings []audit.Finding) error {
-	var batch []types.Record
+	var next []record
 	size := 0
 	for _, one := range findings {
 		line, err := ocsf.JSON(one)
@@ -57,31 +59,30 @@ func (f *Firehose) Deliver(ctx context.Context, findings []audit.Finding) error 
 			return err
 		}
 		line = append(line, '\n')
-		if len(batch) == maxRecords || size+len(line) > maxBytes {
-			if err := f.put(ctx, batch); err != nil {
+		if len(next) == maxRecords || size+len(line) > maxBytes {
+			if err := f.put(ctx, next); err != nil {
 				return err
 			}
-			batch, size = nil, 0
+			next, size = nil, 0
 		}
-		batch, size = append(batch, types.Record{Data: line}), size+len(line)
+		next, size = append(next, record{line}), size+len(line)
 	}
-	return f.put(ctx, batch)
+	return f.put(ctx, next)
 }
 
 // put sends records, and those again that the stream did not take: a call succeeds also if
 // some of its records did not. It gives up after several tries in which none was taken.
-func (f *Firehose) put(ctx context.Context, records []types.Record) error {
+func (f *Firehose) put(ctx context.Context, records []record) error {
 	for n := 1; len(records) > 0; n++ {
-		out, err := f.api.PutRecordBatch(ctx, &firehose.PutRecordBatchInput{DeliveryStreamName: &f.stream, Records: records},
-			func(o *firehose.Options) { o.Retryer = awsclient.UntilDeadline(ctx, o.Retryer) })
-		if err != nil {
+		var out taken
+		if err := f.aws.Call(ctx, firehose, "PutRecordBatch", batch{f.stream, records}, &out); err != nil {
 			return streamErrors.Translate(ctx, "telling "+f.sink+": PutRecordBatch", err)
 		}
-		var left []types.Record
+		var left []record
 		code := ""
 		for i, r := range out.RequestResponses {
-			if r.ErrorCode != nil && i < len(records) {
-				left, code = append(left, records[i]), aws.ToString(r.ErrorCode)
+			if r.ErrorCode != "" && i < len(records) {
+				left, code = append(left, records[i]), r.ErrorCode
 			}
 		}
 		if len(left) < len(records) {
