@@ -172,6 +172,12 @@ func (c *Config) check() error {
 // Name returns the function's name.
 func (f *Function) Name() string { return f.cfg.Name }
 
+// Timeout returns the limit of one invocation.
+func (f *Function) Timeout() time.Duration { return f.cfg.Timeout }
+
+// MemoryMB returns the memory size that the function is told.
+func (f *Function) MemoryMB() int { return f.cfg.MemoryMB }
+
 // ARN returns the function's Amazon Resource Name, without a qualifier.
 func (f *Function) ARN() string {
 	return functionARN{

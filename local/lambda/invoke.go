@@ -69,7 +69,11 @@ func (f *Function) run(inst *instance, inv *invocation) (outcome, *instance) {
 	out := outcome{report: Report{
 		RequestID: inv.id, Function: f.cfg.Name, MemorySizeMB: f.cfg.MemoryMB, ColdStart: inst == nil,
 	}}
-	f.platformLine("START RequestId: %s Version: %s", inv.id, latestVersion)
+	start := fmt.Sprintf("START RequestId: %s Version: %s", inv.id, latestVersion)
+	f.platformLine("%s", start)
+	if inst != nil {
+		inst.output.forget()
+	}
 	begin := time.Now()
 	var err error
 	if inst == nil {
@@ -81,6 +85,10 @@ func (f *Function) run(inst *instance, inv *invocation) (outcome, *instance) {
 	}
 	out.report.Duration = time.Since(begin)
 	out.err = f.conclude(inst, inv, &out.report, err)
+	out.report.keepLog(start, inst, inv)
+	if f.cfg.OnInvoke != nil {
+		f.cfg.OnInvoke(out.report)
+	}
 	return out, inst
 }
 
@@ -201,10 +209,16 @@ func (f *Function) conclude(inst *instance, inv *invocation, report *Report, err
 	report.bill()
 	f.platformLine("END RequestId: %s", inv.id)
 	f.platformLine("%s", report)
-	if f.cfg.OnInvoke != nil {
-		f.cfg.OnInvoke(*report)
-	}
 	return err
+}
+
+// keepLog is what LogType=Tail asks for.
+func (r *Report) keepLog(start string, inst *instance, inv *invocation) {
+	log := []byte(start + "\n")
+	if inst != nil {
+		log = append(log, inst.output.remembered()...)
+	}
+	r.LogTail = string(last(fmt.Appendf(log, "END RequestId: %s\n%s\n", inv.id, r)))
 }
 
 func (f *Function) platformLine(format string, args ...any) {

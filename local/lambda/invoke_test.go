@@ -68,6 +68,23 @@ func TestFunctionErrors(t *testing.T) {
 	}
 }
 
+// The tail of the log is of the one invocation, with Lambda's own lines, also where the logs
+// have none of those, and is cut to 4 KB.
+func TestLogTail(t *testing.T) {
+	f, _ := deploy(t, "handler", nil)
+	_, first := call(t, f, `{"Lines":2}`)
+	a, second := call(t, f, `{"Lines":1}`)
+	line := fmt.Sprintf("pid %d line 0 %s\n", a.PID, strings.Repeat("x", 100))
+	want := fmt.Sprintf("START RequestId: %[1]s Version: $LATEST\n%[2]sEND RequestId: %[1]s\n%[3]s\n", second.RequestID, line, second)
+	if second.LogTail != want || strings.Count(first.LogTail, " line ") != 2 {
+		t.Errorf("got %q, want %q; before: %q", second.LogTail, want, first.LogTail)
+	}
+	_, long := call(t, f, `{"Lines":100}`)
+	if len(long.LogTail) != 4096 || !strings.Contains(long.LogTail, "xxx\nEND RequestId: ") {
+		t.Errorf("a tail of %d bytes: %q", len(long.LogTail), long.LogTail)
+	}
+}
+
 func TestTimeoutKillsTheProcess(t *testing.T) {
 	f, logs := deploy(t, "handler", func(c *Config) { c.Timeout, c.PlatformLines = 250*time.Millisecond, true })
 	before, _ := call(t, f, `{}`)

@@ -33,6 +33,30 @@ type lineReader struct {
 	mark        []byte        // what flush writes: it comes out after all before it
 	flushed     chan struct{} // one token per mark that came out
 	done        chan struct{} // closed when reading has ended
+
+	mu   sync.Mutex
+	tail []byte // the last lines since forget
+}
+
+// tailBytes is how much of an invocation's log Invoke returns:
+// https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html (X-Amz-Log-Result)
+const tailBytes = 4 << 10
+
+// last cuts a log to what Invoke returns of it.
+func last(log []byte) []byte { return log[max(0, len(log)-tailBytes):] }
+
+// forget begins the tail anew.
+func (r *lineReader) forget() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.tail = nil
+}
+
+// remembered is the tail.
+func (r *lineReader) remembered() []byte {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return bytes.Clone(r.tail)
 }
 
 func newLineReader(logs *logWriter) (*lineReader, error) {
@@ -91,6 +115,9 @@ func (r *lineReader) run() {
 
 // emit writes a line, in pieces if it is too long for one.
 func (r *lineReader) emit(line []byte) {
+	r.mu.Lock()
+	r.tail = last(append(append(r.tail, line...), '\n'))
+	r.mu.Unlock()
 	for len(line) > maxLineBytes {
 		r.logs.writeLine(line[:maxLineBytes])
 		line = line[maxLineBytes:]

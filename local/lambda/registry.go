@@ -40,7 +40,7 @@ func (r *Registry) Functions() []*Function {
 
 // Has reports whether Invoke would find the function.
 func (r *Registry) Has(function string) bool {
-	_, _, err := r.find(function)
+	_, _, err := r.Find(function)
 	return err == nil
 }
 
@@ -55,15 +55,16 @@ func (r *Registry) Invoke(ctx context.Context, function string, payload []byte) 
 
 // InvokeReport is Invoke that also returns the report: see Function.InvokeReport.
 func (r *Registry) InvokeReport(ctx context.Context, function string, payload []byte) ([]byte, Report, error) {
-	f, arn, err := r.find(function)
+	f, arn, err := r.Find(function)
 	if err != nil {
 		return nil, Report{}, err
 	}
 	return f.invoke(ctx, arn, payload)
 }
 
-// find returns the function and the ARN, with qualifier, under which it is invoked.
-func (r *Registry) find(function string) (*Function, string, error) {
+// Find returns the function and the ARN, with the qualifier, under which Invoke runs it. Its
+// errors are Invoke's.
+func (r *Registry) Find(function string) (*Function, string, error) {
 	want, ok := parseARN(function)
 	if !ok {
 		return nil, "", &ServiceError{

@@ -43,7 +43,7 @@ func TestRegistryFindsAsLambdaDoes(t *testing.T) {
 		{"", "", "InvalidParameterValueException"},
 	}
 	for _, tt := range tests {
-		f, invokedAs, err := r.find(tt.name)
+		f, invokedAs, err := r.Find(tt.name)
 		var refusal *ServiceError
 		if errors.As(err, &refusal); err != nil && (refusal == nil || refusal.Code != tt.code) || err == nil && tt.code != "" {
 			t.Errorf("%q: error %v, want %q", tt.name, err, tt.code)

@@ -33,6 +33,9 @@ type Report struct {
 	ColdStart bool
 	// Status is "success", "error" or "timeout"; ErrorType is empty on success.
 	Status, ErrorType string
+	// LogTail are the last 4 KB that the invocation wrote, Lambda's own lines included, the
+	// cold start's too.
+	LogTail string
 }
 
 func (r *Report) fail(e *FunctionError) {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/rekey-aws/rekey/local/eventbus"
 	"github.com/rekey-aws/rekey/local/lambda"
+	"github.com/rekey-aws/rekey/local/lambdaapi"
 	"github.com/rekey-aws/rekey/local/secretsmanager"
 )
 
@@ -53,6 +54,7 @@ type Machine struct {
 	Region    string
 	Manager   *secretsmanager.Server
 	Functions *lambda.Registry
+	Lambda    *lambdaapi.Server // the functions, under the API of Lambda
 
 	http        *http.Server
 	serving     chan error // holds the end of serving
@@ -97,7 +99,7 @@ func (m *Machine) prepare(o Options) error {
 		return err
 	}
 	service := o.Service
-	service.Invoker = m.Functions
+	service.Invoker = rotating{m.Functions, m.Lambda}
 	if o.Signed {
 		service.Callers = m.callers(service.Callers)
 	}
@@ -124,8 +126,19 @@ func (m *Machine) deploy(o Options) error {
 			return err
 		}
 	}
-	return nil
+	var err error
+	m.Lambda, err = lambdaapi.New(lambdaapi.Options{Functions: m.Functions})
+	return err
 }
+
+// rotating invokes functions for Secrets Manager, if their policies let it.
+type rotating struct {
+	*lambda.Registry
+	lambda *lambdaapi.Server
+}
+
+// Has implements [secretsmanager.Invoker].
+func (r rotating) Has(function string) bool { return r.lambda.RotationAllowed(function) }
 
 func (o *Options) logsOf(function string) io.Writer {
 	switch {

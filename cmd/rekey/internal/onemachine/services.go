@@ -20,11 +20,12 @@ type Service struct {
 }
 
 // Services are made when the functions are deployed, before anything is served. Their keys
-// are the names that requests are signed for: scheduler, dynamodb, logs.
+// are the names that requests are signed for: scheduler, dynamodb, logs. Lambda is always
+// there.
 type Services map[string]func(*Machine) (Service, error)
 
 func (m *Machine) add(services Services) error {
-	m.services = map[string]Service{}
+	m.services = map[string]Service{"lambda": {API: m.Lambda, Stop: m.Lambda.Close}}
 	for _, name := range slices.Sorted(maps.Keys(services)) {
 		s, err := services[name](m)
 		if err != nil {

@@ -31,7 +31,7 @@ func TestServices(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for signedFor, want := range map[string]string{"scheduler": "a schedule", "secretsmanager": `"SecretList"`, "other": `"SecretList"`, "": `"SecretList"`} {
+	for signedFor, want := range map[string]string{"scheduler": "a schedule", "secretsmanager": `"SecretList"`, "other": `"SecretList"`, "lambda": "the stand-in for Lambda", "": `"SecretList"`} {
 		r, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, m.Endpoint, strings.NewReader("{}"))
 		r.Header.Set("X-Amz-Target", "secretsmanager.ListSecrets")
 		r.Header.Set("Content-Type", "application/x-amz-json-1.1")
