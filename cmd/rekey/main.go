@@ -25,6 +25,7 @@ import (
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/serve"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/submit"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/terminal"
+	"github.com/rekey-aws/rekey/cmd/rekey/internal/usage"
 )
 
 type commands struct {
@@ -83,7 +84,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int
 	}
 	parsed, err := parser.Parse(args)
 	if err != nil {
-		if wrong := (*serve.UsageError)(nil); errors.As(err, &wrong) {
+		if wrong := (*usage.Error)(nil); errors.As(err, &wrong) {
 			complain(stderr, wrong.Error())
 		} else {
 			complain(stderr, fmt.Sprintf("%v: see rekey --help", err))
@@ -95,9 +96,6 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int
 	parsed.Bind(terminal.New(stdout, os.LookupEnv))
 	if err := parsed.Run(); err != nil {
 		complain(stderr, err.Error())
-		if wrong := (*serve.UsageError)(nil); errors.As(err, &wrong) {
-			return exitUsage
-		}
 		if coded := (interface {
 			error
 			ExitCode() int

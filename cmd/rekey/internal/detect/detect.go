@@ -2,25 +2,11 @@
 // detections that the audit forwarder runs live, and the detections through their own cases.
 package detect
 
-import (
-	"fmt"
-)
-
 // Command is the command line of rekey audit.
 type Command struct {
 	Replay Replay `cmd:"" help:"Run recorded CloudTrail through the detections."`
 	Test   Test   `cmd:"" help:"Run every detection on events that are one and events that are not."`
 }
-
-// UsageError is a command line that asks for what cannot be.
-type UsageError struct{ text string }
-
-func (e *UsageError) Error() string { return e.text }
-
-// ExitCode is that of wrong usage.
-func (e *UsageError) ExitCode() int { return 2 }
-
-func usage(format string, args ...any) error { return &UsageError{fmt.Sprintf(format, args...)} }
 
 // FoundError says that there are findings, to who asked for that with --fail.
 type FoundError struct{ text string }

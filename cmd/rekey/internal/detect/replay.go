@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/terminal"
+	"github.com/rekey-aws/rekey/cmd/rekey/internal/usage"
 	"github.com/rekey-aws/rekey/shared/audit"
 )
 
@@ -42,26 +43,26 @@ Exit codes: 0 done; 1 a file is damaged or cannot be read (the others were read)
 // Validate checks what can be checked before anything is read.
 func (r *Replay) Validate() (err error) {
 	if r.least, err = audit.ParseSeverity(r.Severity); err != nil {
-		return usage("--severity: %v", err)
+		return usage.Errorf("--severity: %v", err)
 	}
 	if r.JSON && r.OCSF {
-		return usage("--json and --ocsf are two forms: give one")
+		return usage.Errorf("--json and --ocsf are two forms: give one")
 	}
 	r.only = map[string]bool{}
 	for _, id := range r.Detection {
 		if _, known := audit.Find(id); !known {
-			return usage("--detection: %q is none: rekey audit test lists them", id)
+			return usage.Errorf("--detection: %q is none: rekey audit test lists them", id)
 		}
 		r.only[id] = true
 	}
 	if r.since, err = moment(r.Since); err != nil {
-		return usage("--since: %v", err)
+		return usage.Errorf("--since: %v", err)
 	}
 	if r.until, err = moment(r.Until); err != nil {
-		return usage("--until: %v", err)
+		return usage.Errorf("--until: %v", err)
 	}
 	if !r.since.IsZero() && !r.until.IsZero() && !r.since.Before(r.until) {
-		return usage("--since: %s is not before --until", r.Since)
+		return usage.Errorf("--since: %s is not before --until", r.Since)
 	}
 	return nil
 }
@@ -92,7 +93,7 @@ func (r *Replay) Run(ctx context.Context, stdout io.Writer, screen *terminal.Ter
 	defer func() { err = errors.Join(err, end()) }()
 	detector, err := audit.NewDetector(config, memory)
 	if err != nil {
-		return usage("--config: %v", err)
+		return usage.Errorf("--config: %v", err)
 	}
 	out := newOutput(r, stdout, screen)
 	run := &replay{Replay: r, detector: detector, out: out}
@@ -125,7 +126,7 @@ func (r *Replay) config() (audit.Config, error) {
 	if err != nil {
 		cause := (*os.PathError)(nil)
 		errors.As(err, &cause)
-		return audit.Config{}, usage("--config: %s: %v", r.Config, cause.Err)
+		return audit.Config{}, usage.Errorf("--config: %s: %v", r.Config, cause.Err)
 	}
 	// The audit forwarder's settings hold the same under one member.
 	var settings struct {
@@ -136,7 +137,7 @@ func (r *Replay) config() (audit.Config, error) {
 	}
 	c, err := audit.ParseConfig(text)
 	if err != nil {
-		return c, usage("--config: %s: %s", r.Config, strings.ReplaceAll(err.Error(), "\n", "; "))
+		return c, usage.Errorf("--config: %s: %s", r.Config, strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
 	return c, nil
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/terminal"
+	"github.com/rekey-aws/rekey/cmd/rekey/internal/usage"
 	"github.com/rekey-aws/rekey/shared/audit"
 	"github.com/rekey-aws/rekey/shared/audit/fixture"
 )
@@ -265,7 +266,7 @@ func TestUsage(t *testing.T) {
 	} {
 		r.Paths = []string{t.TempDir()}
 		_, err := replayed(t, r)
-		if wrong := (*UsageError)(nil); !errors.As(err, &wrong) || wrong.ExitCode() != 2 || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "\n") {
+		if wrong := (*usage.Error)(nil); !errors.As(err, &wrong) || wrong.ExitCode() != 2 || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v", says, err)
 		}
 	}

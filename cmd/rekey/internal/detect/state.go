@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"github.com/rekey-aws/rekey/cmd/rekey/internal/usage"
 	"github.com/rekey-aws/rekey/shared/audit"
 	"github.com/rekey-aws/rekey/shared/audit/state"
 	"github.com/rekey-aws/rekey/shared/audit/state/boltstate"
@@ -13,7 +14,7 @@ func (r *Replay) memory() (audit.State, func() error, error) {
 	}
 	file, err := boltstate.Open(r.State)
 	if err != nil {
-		return nil, nil, usage("--state: %v", err)
+		return nil, nil, usage.Errorf("--state: %v", err)
 	}
 	return state.New(file, nil), file.Close, nil
 }

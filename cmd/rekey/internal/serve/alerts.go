@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/onemachine"
+	"github.com/rekey-aws/rekey/cmd/rekey/internal/usage"
 	"github.com/rekey-aws/rekey/local/dynamodb"
 	"github.com/rekey-aws/rekey/local/eventbus"
 	"github.com/rekey-aws/rekey/shared/audit"
@@ -45,7 +46,7 @@ func (c *Command) checkAlerts() error {
 	}
 	u, err := url.Parse(c.Alerts)
 	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "http" && u.Scheme != "https" {
-		return usage("--alerts: this is no address of a webhook: give one such as http://127.0.0.1:8080/alerts")
+		return usage.Errorf("--alerts: this is no address of a webhook: give one such as http://127.0.0.1:8080/alerts")
 	}
 	return nil
 }
@@ -56,7 +57,7 @@ func (s *service) equip(functions []onemachine.Function, o *onemachine.Options) 
 	at := slices.IndexFunc(functions, func(f onemachine.Function) bool { return f.Name == alerter })
 	if at < 0 {
 		if s.command.Alerts != "" {
-			return usage("--alerts: the function %s makes alerts: serve it too, with --function %s", alerter, alerter)
+			return usage.Errorf("--alerts: the function %s makes alerts: serve it too, with --function %s", alerter, alerter)
 		}
 		return nil
 	}
@@ -87,7 +88,7 @@ func (s *service) configure(functions []onemachine.Function, at int) error {
 	env[forwarder.EnvTable] = cmp.Or(env[forwarder.EnvTable], stateTable)
 	if env[forwarder.EnvConfig] != "" {
 		if s.command.Alerts != "" {
-			return usage("--alerts: --env sets %s of %s, which says who is told: leave one of them out", forwarder.EnvConfig, alerter)
+			return usage.Errorf("--alerts: --env sets %s of %s, which says who is told: leave one of them out", forwarder.EnvConfig, alerter)
 		}
 		return nil
 	}

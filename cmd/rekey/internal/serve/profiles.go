@@ -10,6 +10,8 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+
+	"github.com/rekey-aws/rekey/cmd/rekey/internal/usage"
 )
 
 // profile is what a credentials file says under one heading.
@@ -24,7 +26,7 @@ const maxCredentials = 1 << 20
 // name lines, and nothing of what is in them.
 func readProfiles(path string) (map[string]profile, error) {
 	wrong := func(format string, args ...any) error {
-		return usage("--credentials: %s: %s", path, fmt.Sprintf(format, args...))
+		return usage.Errorf("--credentials: %s: %s", path, fmt.Sprintf(format, args...))
 	}
 	file, err := os.Open(path)
 	if err != nil {

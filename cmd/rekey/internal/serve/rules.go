@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rekey-aws/rekey/cmd/rekey/internal/usage"
 	"github.com/rekey-aws/rekey/local/eventbus"
 )
 
@@ -40,10 +41,10 @@ func (c *Command) rules() ([]eventbus.Rule, error) {
 	for _, path := range c.Rule {
 		r, err := readRule(path)
 		if err != nil {
-			return nil, usage("--rule: %s: %v", path, err)
+			return nil, usage.Errorf("--rule: %s: %v", path, err)
 		}
 		if other, twice := fileOf[r.Name]; twice {
-			return nil, usage("--rule: %s: Name: %q is the name of the rule in %s too: give each its own", path, r.Name, other)
+			return nil, usage.Errorf("--rule: %s: Name: %q is the name of the rule in %s too: give each its own", path, r.Name, other)
 		}
 		fileOf[r.Name] = path
 		rules = append(rules, r)

@@ -15,6 +15,7 @@ import (
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/onemachine"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/sample"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/terminal"
+	"github.com/rekey-aws/rekey/cmd/rekey/internal/usage"
 	"github.com/rekey-aws/rekey/local/cloudwatchlogs"
 	"github.com/rekey-aws/rekey/local/dynamodb"
 )
@@ -155,7 +156,7 @@ func (s *service) options(functions []onemachine.Function) (o onemachine.Options
 	}
 	for _, f := range functions {
 		if _, taken := o.Service.Callers[f.Name]; taken {
-			return o, usage("--credentials: %s: the access key id %s is the function's of that name: give another", c.Credentials, f.Name)
+			return o, usage.Errorf("--credentials: %s: the access key id %s is the function's of that name: give another", c.Credentials, f.Name)
 		}
 	}
 	o.Service.StateDir = c.State

@@ -2,7 +2,6 @@ package serve
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -12,14 +11,8 @@ import (
 
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/checkout"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/onemachine"
+	"github.com/rekey-aws/rekey/cmd/rekey/internal/usage"
 )
-
-// UsageError is a command line that asks for what cannot be.
-type UsageError struct{ text string }
-
-func (e *UsageError) Error() string { return e.text }
-
-func usage(format string, args ...any) error { return &UsageError{fmt.Sprintf(format, args...)} }
 
 // certificates is the variable by which Go programs find the authorities they trust.
 const certificates = "SSL_CERT_FILE"
@@ -36,14 +29,14 @@ var (
 // Validate checks what can be checked before anything is started.
 func (c *Command) Validate() error {
 	if c.Port < 0 || c.Port > 65535 {
-		return usage("--port: %d is no port: give 0 to 65535", c.Port)
+		return usage.Errorf("--port: %d is no port: give 0 to 65535", c.Port)
 	}
 	if c.Region != "" && !regionForm.MatchString(c.Region) {
-		return usage("--region: %q is not the name of a Region: give one such as us-east-1", c.Region)
+		return usage.Errorf("--region: %q is not the name of a Region: give one such as us-east-1", c.Region)
 	}
 	for _, f := range c.Function {
 		if name, _, _ := strings.Cut(f, "="); !functionForm.MatchString(name) {
-			return usage("--function: %q is not the name of a function: give NAME or NAME=FILE", name)
+			return usage.Errorf("--function: %q is not the name of a function: give NAME or NAME=FILE", name)
 		}
 	}
 	for _, given := range c.Env {
@@ -52,17 +45,17 @@ func (c *Command) Validate() error {
 			return err
 		}
 		if v.key == certificates && c.Database != "" {
-			return usage("--env: %s is set by --database: leave one of them out", v.key)
+			return usage.Errorf("--env: %s is set by --database: leave one of them out", v.key)
 		}
 	}
 	if c.DeadLetters != "" && len(c.Rule) == 0 && c.Alerts == "" {
-		return usage("--dead-letters: without a rule nothing is delivered: give --rule or --alerts too")
+		return usage.Errorf("--dead-letters: without a rule nothing is delivered: give --rule or --alerts too")
 	}
 	if err := c.checkAlerts(); err != nil {
 		return err
 	}
 	if c.RetireAfter != 0 && c.RetireAfter < time.Second {
-		return usage("--retire-after: %s is too short: give a second or more", c.RetireAfter)
+		return usage.Errorf("--retire-after: %s is too short: give a second or more", c.RetireAfter)
 	}
 	if _, err := c.rules(); err != nil {
 		return err
@@ -78,21 +71,21 @@ type variable struct{ function, key, value string }
 func parseVariable(given string) (variable, error) {
 	name, value, ok := strings.Cut(given, "=")
 	if !ok {
-		return variable{}, usage("--env: there is no = in it: give KEY=VALUE or FUNCTION:KEY=VALUE")
+		return variable{}, usage.Errorf("--env: there is no = in it: give KEY=VALUE or FUNCTION:KEY=VALUE")
 	}
 	function, key, qualified := strings.Cut(name, ":")
 	if !qualified {
 		function, key = "", name
 	}
 	if !keyForm.MatchString(key) {
-		return variable{}, usage("--env: %q is not the name of a variable: give KEY=VALUE or FUNCTION:KEY=VALUE", key)
+		return variable{}, usage.Errorf("--env: %q is not the name of a variable: give KEY=VALUE or FUNCTION:KEY=VALUE", key)
 	}
 	if slices.Contains(filesOfEnv, key) {
 		if absolute, err := filepath.Abs(value); err == nil && value != "" {
 			value = absolute
 		}
 		if _, err := os.Stat(value); err != nil {
-			return variable{}, usage("--env: %s names no file that can be read: %v", key, err)
+			return variable{}, usage.Errorf("--env: %s names no file that can be read: %v", key, err)
 		}
 	}
 	return variable{function, key, value}, nil
@@ -144,7 +137,7 @@ func (c *Command) setEnvironment(functions []onemachine.Function) error {
 			}
 		}
 		if !known {
-			return usage("--env: there is no function %q here: give one of %s", v.function, names(functions))
+			return usage.Errorf("--env: there is no function %q here: give one of %s", v.function, names(functions))
 		}
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/onemachine"
+	"github.com/rekey-aws/rekey/cmd/rekey/internal/usage"
 	"github.com/rekey-aws/rekey/local/cloudtrail"
 	"github.com/rekey-aws/rekey/local/secretsmanager"
 )
@@ -16,16 +17,16 @@ func (c *Command) stand() (secretsmanager.Options, error) {
 	o := secretsmanager.Options{Region: c.Region, ReplicationDelay: c.ReplicationDelay, Account: onemachine.Account}
 	var err error
 	if o.Faults, err = secretsmanager.ParseFaults(c.Fault...); err != nil {
-		return o, usage("--fault: %v", err)
+		return o, usage.Errorf("--fault: %v", err)
 	}
 	if c.ReplicationDelay < 0 {
-		return o, usage("--replication-delay: %s is in the past: give a duration such as 5s", c.ReplicationDelay)
+		return o, usage.Errorf("--replication-delay: %s is in the past: give a duration such as 5s", c.ReplicationDelay)
 	}
 	if len(c.KMSKey) > 0 {
 		o.Keys = c.KMSKey
 	}
 	if err := refused(secretsmanager.Options{Keys: o.Keys}); err != nil {
-		return o, usage("--kms-key: %v", err)
+		return o, usage.Errorf("--kms-key: %v", err)
 	}
 	if c.Credentials == "" {
 		return o, nil
@@ -34,7 +35,7 @@ func (c *Command) stand() (secretsmanager.Options, error) {
 		return o, err
 	}
 	if err := refused(secretsmanager.Options{Callers: o.Callers}); err != nil {
-		return o, usage("--credentials: %s: %v", c.Credentials, err)
+		return o, usage.Errorf("--credentials: %s: %v", c.Credentials, err)
 	}
 	return o, nil
 }
@@ -66,7 +67,7 @@ func (c *Command) callers() (map[string]secretsmanager.Caller, error) {
 		p := profiles[name]
 		key := p["aws_access_key_id"]
 		if _, twice := callers[key]; twice || key == onemachine.Self {
-			return nil, usage("--credentials: %s: the profile %s has the access key id of another caller: give each its own", c.Credentials, printable(name))
+			return nil, usage.Errorf("--credentials: %s: the profile %s has the access key id of another caller: give each its own", c.Credentials, printable(name))
 		}
 		account := p["aws_account_id"]
 		if account == "" {

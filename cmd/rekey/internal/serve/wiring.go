@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/onemachine"
+	"github.com/rekey-aws/rekey/cmd/rekey/internal/usage"
 )
 
 // events are nil if nobody asked for them.
@@ -22,7 +23,7 @@ func (s *service) events(functions []onemachine.Function) (*onemachine.Events, e
 	for i, r := range rules {
 		for n, t := range r.Targets {
 			if !c.serves(functions, t.Function) {
-				return nil, usage("--rule: %s: Targets[%d].Arn: there is no function %q here: give one of %s", c.Rule[i], n, t.Function, names(functions))
+				return nil, usage.Errorf("--rule: %s: Targets[%d].Arn: there is no function %q here: give one of %s", c.Rule[i], n, t.Function, names(functions))
 			}
 		}
 	}
