@@ -58,3 +58,40 @@ func TestInitIsMeasuredBesideTheFloor(t *testing.T) {
 		}
 	}
 }
+
+// The whole way on one server, and what no rotation may do.
+func TestRotationsAreMeasured(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("needs a database server")
+	}
+	var stdout, stderr bytes.Buffer
+	if code := run(t.Context(), []string{"--only", "rotation,wire", "--target", "postgres", "--runs", "1", "--json"}, &stdout, &stderr); code != exitDone {
+		t.Fatalf("exit code %d: %s", code, &stderr)
+	}
+	var got report
+	if err := json.Unmarshal(stdout.Bytes(), &got); err != nil {
+		t.Fatalf("%v in %s", err, &stdout)
+	}
+	times, sent := got.Tables[0].Rows, got.Tables[1].Rows
+	if len(times) != 2 || len(sent) != 2 || sent[0].Name != "PostgreSQL, single" {
+		t.Fatalf("got %s", &stdout)
+	}
+	for _, r := range times {
+		for _, name := range []string{"cold ms", "warm ms", "create ms", "set ms", "test ms", "finish ms"} {
+			if f, _ := r.find(name); f.Value <= 0 {
+				t.Errorf("%s: %s is %v", r.Name, name, f.Value)
+			}
+		}
+	}
+	for name, want := range map[string][2]float64{"calls": {8, 11}, "logins": {2, 5}, "refused": {0, 0}, "open": {0, 0}} {
+		for i, r := range sent {
+			if f, ok := r.find(name); !ok || f.Value != want[i] {
+				t.Errorf("%s: %s is %v, want %v", r.Name, name, f.Value, want[i])
+			}
+		}
+	}
+	if turns, _ := sent[0].find("turns"); turns.Value < 8 || turns.Value > 40 { // two logins over TLS at least
+		t.Errorf("%v turns", turns.Value)
+	}
+}

@@ -132,8 +132,6 @@ func (s *starter) start(ctx context.Context) error {
 	return nil
 }
 
-func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
-
 // initTable compares each start with the floor's of the same turn.
 func initTable(starters []*starter) *table {
 	t := &table{Notes: []string{
@@ -142,11 +140,7 @@ func initTable(starters []*starter) *table {
 		"binary, zip: of the build for linux/arm64.",
 	}}
 	for _, s := range starters {
-		ratios := make([]float64, len(s.inits))
-		for i := range s.inits {
-			ratios[i] = s.inits[i] / starters[0].inits[i]
-		}
-		r := row{Name: s.name, Figures: []figure{spread("init ms", s.inits), spread("x floor", ratios)}}
+		r := row{Name: s.name, Figures: []figure{spread("init ms", s.inits), spread("x floor", ratios(s.inits, starters[0].inits))}}
 		if peak := spread("peak MB", s.peaks); peak.Value > 0 { // not every system tells
 			r.Figures = append(r.Figures, peak)
 		}

@@ -36,6 +36,8 @@ type options struct {
 	runs      int
 	only      []string // sections; empty: all
 	functions []string // of the section init; empty: all
+	targets   []string // of the rotations; empty: all
+	peer      peer
 	json      bool
 	check     []string // names of aims
 }
@@ -77,6 +79,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.IntVar(&o.runs, "runs", 21, "measurements of each figure")
 	flags.Func("only", "sections to run, separated by commas: "+strings.Join(names(sections), ", "), list(&o.only, names(sections)))
 	flags.Func("function", "folders of ./functions whose start is measured, or paths of main packages that begin with ./, separated by commas", list(&o.functions, nil))
+	flags.Func("target", "what rotations run on, separated by commas: "+strings.Join(targetNames(), ", "), list(&o.targets, targetNames()))
 	flags.BoolVar(&o.json, "json", false, "print JSON")
 	flags.Func("check", "aims that must be met, else the exit code is 1: "+strings.Join(aimNames, ", ")+", separated by commas; init is noisy on a shared machine", list(&o.check, aimNames))
 	if err := flags.Parse(args); err != nil {

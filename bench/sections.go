@@ -22,6 +22,8 @@ type section struct {
 // sections in the order in which they are run and printed.
 var sections = []section{
 	{"init", "From a process's start to its first request for an invocation", measureInit},
+	{"rotation", "A rotation by the compiled function on a real server", measureRotation},
+	{"wire", "What such a rotation sends", measureWire},
 }
 
 func names(of []section) []string {
@@ -36,8 +38,10 @@ func names(of []section) []string {
 type bench struct {
 	options
 	progress io.Writer
-	dir      string // for files of this run
-	binaries map[string]string
+	dir      string            // for files of this run
+	binaries map[string]string // by package
+
+	rotations []*contestant // of the sections that tell of them
 }
 
 // measure runs the sections that were chosen.
