@@ -8,6 +8,8 @@ import (
 	"syscall"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/rekey-aws/rekey/cmd/rekey/internal/terminal/terminaltest"
 )
 
 // terminalCommands start programs on a terminal.
@@ -19,7 +21,7 @@ func typed(ts *testscript.TestScript, not bool, args []string) {
 		ts.Fatalf("usage: typed TEXT PROGRAM ARG…")
 	}
 	s := scriptOf(ts)
-	master, slave := pseudoTerminal(s.t)
+	master, slave := terminaltest.Open(s.t)
 	program, err := exec.LookPath(args[1])
 	ts.Check(err)
 	cmd := exec.CommandContext(s.t.Context(), program, args[2:]...)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -11,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/rekey-aws/rekey/cmd/rekey/internal/terminal/terminaltest"
 )
 
 // On a terminal the key is asked for, and not shown.
@@ -39,7 +40,7 @@ func TestSubmitOnATerminal(t *testing.T) {
 		}
 	}))
 	t.Cleanup(web.Close)
-	master, slave := pseudoTerminal(t)
+	master, slave := terminaltest.Open(t)
 	cmd := rekey(t, "submit", "npm", "--wait", "0")
 	cmd.Env = append(cmd.Env, "AWS_REGION=us-east-1", "AWS_ENDPOINT_URL="+web.URL, "AWS_ACCESS_KEY_ID=me", "AWS_SECRET_ACCESS_KEY=none")
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
@@ -86,24 +87,4 @@ func shows(t *testing.T, terminal *os.File) bool {
 		t.Fatal(err)
 	}
 	return state.Lflag&unix.ECHO != 0
-}
-
-func pseudoTerminal(t *testing.T) (master, slave *os.File) {
-	t.Helper()
-	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = master.Close() })
-	if err := unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0); err != nil {
-		t.Fatal(err)
-	}
-	n, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if slave, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0); err != nil {
-		t.Fatal(err)
-	}
-	return master, slave
 }
