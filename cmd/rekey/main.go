@@ -23,6 +23,7 @@ import (
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/plan"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/provider"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/serve"
+	"github.com/rekey-aws/rekey/cmd/rekey/internal/status"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/submit"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/terminal"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/usage"
@@ -37,6 +38,7 @@ type commands struct {
 	Audit    detect.Command    `cmd:"" help:"Find in recorded CloudTrail what someone should act on."`
 	Provider provider.Command  `cmd:"" help:"List the vendors whose keys are rotated, and try out a file for another."`
 	Submit   submit.Command    `cmd:"" help:"Hand over the new key that a rotation waits for."`
+	Status   status.Command    `cmd:"" help:"Show the state of every secret: rotating, stuck, overdue, off."`
 	Version  kong.VersionFlag  `help:"Print the version."`
 }
 
@@ -93,7 +95,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int
 	}
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	parsed.BindTo(stdout, (*io.Writer)(nil))
-	parsed.Bind(terminal.New(stdout, os.LookupEnv))
+	parsed.Bind(terminal.New(stdout, os.LookupEnv), terminal.Aside{Terminal: terminal.New(stderr, os.LookupEnv)})
 	if err := parsed.Run(); err != nil {
 		complain(stderr, err.Error())
 		if coded := (interface {

@@ -50,6 +50,10 @@ func New(w io.Writer, lookup func(string) (string, bool)) *Terminal {
 // Plain writes plain text to w.
 func Plain(w io.Writer) *Terminal { return &Terminal{w: w} }
 
+// Aside is the terminal beside the output, stderr: it shows what is under way where the output
+// is for a machine.
+type Aside struct{ *Terminal }
+
 // Err is the first failure to write, such as a closed pipe.
 func (t *Terminal) Err() error {
 	t.mu.Lock()
@@ -84,6 +88,16 @@ func (t *Terminal) Stop() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.stop()
+}
+
+// Clear empties the screen of a terminal.
+func (t *Terminal) Clear() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.stop()
+	if t.live {
+		t.write("\x1b[H\x1b[2J")
+	}
 }
 
 const (
