@@ -126,8 +126,12 @@ func (c *counter) network() {
 // rotating counts what rotations and readers cause.
 func (c *counter) rotating() {
 	steps, calls, seconds := 0.0, 0.0, 0.0
+	intervals := map[config.Schedule]time.Duration{} // thousands of secrets have few schedules
 	for _, s := range c.secrets {
-		perMonth := daysAMonth * 24 / interval(s.Schedule).Hours()
+		if intervals[s.Schedule] == 0 {
+			intervals[s.Schedule] = interval(s.Schedule)
+		}
+		perMonth := daysAMonth * 24 / intervals[s.Schedule].Hours()
 		each := 8.0
 		if s.User != nil && s.Database.Admin != nil {
 			each = 11
