@@ -2,6 +2,7 @@ package config
 
 import (
 	"encoding/json"
+	"time"
 
 	"github.com/rekey-aws/rekey/shared/apikey/declarative"
 )
@@ -211,6 +212,19 @@ type Fleet struct {
 	// Percent of failures that a run may have; more end it.
 	ErrorBudget int `json:"errorBudget,omitempty" jsonschema:"minimum=1,maximum=100"`
 }
+
+// How the state machine of a [Fleet] goes about it: a page of secrets at a time, of which each
+// is looked at after every pause, until it is current or was looked at so often.
+const (
+	// FleetPage keeps a page within the 256 KiB that a state may hold, and 100,000 secrets
+	// within the 25,000 events that an execution may have.
+	FleetPage = 80
+	// FleetPause is what a rotation is given before it is looked at, and looked at again.
+	FleetPause = 5 * time.Second
+	// FleetLooks make two minutes: what is not current by then has failed, or is being retried
+	// by Secrets Manager, and is reported.
+	FleetLooks = 24
+)
 
 // Compliance is what the templates are checked against when they are made.
 type Compliance struct {

@@ -7,6 +7,8 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsstepfunctions"
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+
+	"github.com/rekey-aws/rekey/infra/config"
 )
 
 // FleetProps are the properties of the state machine that rotates a fleet of secrets.
@@ -98,15 +100,6 @@ func (p FleetProps) statements(f *Fleet, self string) []Statement {
 	return all
 }
 
-const (
-	// pageSize keeps a page within the 256 KiB that a state may hold, and 100,000 secrets
-	// within the 25,000 events that an execution may have.
-	pageSize = 80
-	// looks is how often a rotation is looked at, five seconds apart: what is not current
-	// within two minutes has failed, or is being retried by Secrets Manager and reported.
-	looks = 24
-)
-
 // Definition is the state machine in Amazon States Language, with JSONata.
 func (p FleetProps) Definition() string {
 	states := map[string]any{
@@ -158,7 +151,7 @@ func listPage() map[string]any {
 	here := "RotationEnabled = true and ($not($exists(PrimaryRegion)) or PrimaryRegion = $split(ARN, ':')[3])"
 	return map[string]any{
 		"Type": "Task", "Resource": "arn:aws:states:::aws-sdk:secretsmanager:listSecrets", "Next": "Rotate the page", "Retry": patient(),
-		"Arguments": fmt.Sprintf("{%% $merge([{'MaxResults': %d, 'Filters': [{'Key': 'tag-key', 'Values': [$key]}, {'Key': 'tag-value', 'Values': [$value]}]}, $next = '' ? {} : {'NextToken': $next}]) %%}", pageSize),
+		"Arguments": fmt.Sprintf("{%% $merge([{'MaxResults': %d, 'Filters': [{'Key': 'tag-key', 'Values': [$key]}, {'Key': 'tag-value', 'Values': [$value]}]}, $next = '' ? {} : {'NextToken': $next}]) %%}", config.FleetPage),
 		"Output":    "{% {'secrets': [$states.result.SecretList[" + mine + "][" + here + "].ARN]} %}",
 		"Assign": map[string]any{
 			"next":    "{% $exists($states.result.NextToken) ? $states.result.NextToken : '' %}",
@@ -187,7 +180,7 @@ func rotatePage() map[string]any {
 				"Output": "{% {'arn': $states.input.arn, 'why': $states.errorOutput.Error} %}",
 			}},
 		},
-		"Let it work": map[string]any{"Type": "Wait", "Seconds": 5, "Next": "Look"},
+		"Let it work": map[string]any{"Type": "Wait", "Seconds": int(config.FleetPause.Seconds()), "Next": "Look"},
 		"Look": map[string]any{
 			"Type": "Task", "Resource": "arn:aws:states:::aws-sdk:secretsmanager:describeSecret", "Next": "Is it current", "Retry": patient(),
 			"Arguments": map[string]any{"SecretId": "{% $states.input.arn %}"},
@@ -199,13 +192,13 @@ func rotatePage() map[string]any {
 		},
 		"Is it current": map[string]any{"Type": "Choice", "Default": "Failed", "Choices": []any{
 			map[string]any{"Condition": "{% $states.input.current %}", "Next": "Rotated"},
-			map[string]any{"Condition": fmt.Sprintf("{%% $states.input.looks < %d %%}", looks), "Next": "Let it work"},
+			map[string]any{"Condition": fmt.Sprintf("{%% $states.input.looks < %d %%}", config.FleetLooks), "Next": "Let it work"},
 		}},
 		"Rotated": map[string]any{"Type": "Pass", "End": true, "Output": map[string]any{"rotated": true}},
 		"Failed":  failed,
 	}
 	return map[string]any{
-		"Type": "Map", "Label": "Secrets", "Next": "Within the budget", "MaxConcurrency": pageSize, "ToleratedFailurePercentage": 100,
+		"Type": "Map", "Label": "Secrets", "Next": "Within the budget", "MaxConcurrency": config.FleetPage, "ToleratedFailurePercentage": 100,
 		"Items": "{% [$states.input.secrets] %}",
 		"ItemSelector": map[string]any{
 			"arn":   "{% $states.context.Map.Item.Value %}",
