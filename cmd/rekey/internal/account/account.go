@@ -93,7 +93,7 @@ func (f Flags) noCredentials(ctx context.Context, err error) error {
 	if errors.As(err, &expired) {
 		return fmt.Errorf("the single sign-on has expired: %w. Run %s", rotation.ErrDenied, login)
 	}
-	if said := (Problem{}); errors.As(Explain(ctx, "credentials", err), &said) && !errors.Is(said, rotation.ErrVendor) && !errors.Is(said, rotation.ErrUnreachable) {
+	if said := (CallError{}); errors.As(Explain(ctx, "credentials", err), &said) && !errors.Is(said, rotation.ErrVendor) && !errors.Is(said, rotation.ErrUnreachable) {
 		return said
 	}
 	return fmt.Errorf("no credentials of AWS were found: %w. Set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run %s", rotation.ErrDenied, login)

@@ -8,15 +8,15 @@ import (
 	"github.com/rekey-aws/rekey/shared/rotation"
 )
 
-// Problem is a call of AWS that failed. Its text is one line with the remedy; errors.Is tells
+// CallError is a call of AWS that failed. Its text is one line with the remedy; errors.Is tells
 // its kind, one of those of [rotation].
-type Problem struct {
+type CallError struct {
 	cause  error
 	Remedy string
 }
 
 // Error is what happened and what to do.
-func (p Problem) Error() string {
+func (p CallError) Error() string {
 	if p.Remedy == "" {
 		return p.cause.Error()
 	}
@@ -24,22 +24,22 @@ func (p Problem) Error() string {
 }
 
 // Unwrap is what happened.
-func (p Problem) Unwrap() error { return p.cause }
+func (p CallError) Unwrap() error { return p.cause }
 
-// Explain makes a [Problem] of an error of one of the SDK's clients; of nil, nil. The SDK's
+// Explain makes a [CallError] of an error of one of the SDK's clients; of nil, nil. The SDK's
 // error is not wrapped: ask it for its code before.
 func Explain(ctx context.Context, operation string, err error) error {
 	if err == nil {
 		return nil
 	}
 	cause := people.Translate(ctx, operation, err)
-	return Problem{cause: cause, Remedy: rotation.Hint(cause)}
+	return CallError{cause: cause, Remedy: rotation.Hint(cause)}
 }
 
 const (
 	notAccepted = "The credentials are not accepted: check the profile (aws sts get-caller-identity), and this machine's clock."
 	expired     = "The credentials have expired: get new ones, for example with aws sso login."
-	keyOfSecret = "Allow kms:Decrypt on the secret's key to the caller (kms:GenerateDataKey too, to store a value), and check that the key is enabled."
+	kmsDenied   = "Allow kms:Decrypt on the secret's key to the caller (kms:GenerateDataKey too, to store a value), and check that the key is enabled."
 )
 
 // people is what the errors of AWS mean to a person at a command line, where the same in a
@@ -52,9 +52,9 @@ var people = awsclient.Errors{
 		"ResourceNotFoundException": {Kind: rotation.ErrNotFound, Hint: "Check the name, the Region (--region) and the account (--profile)."},
 		"ResourceExistsException":   {Kind: rotation.ErrConflict, Hint: "Somebody else changed it meanwhile: look again, then repeat the command."},
 		"AccessDeniedException":     {Kind: rotation.ErrDenied, Hint: "Allow the action to the caller (aws sts get-caller-identity) on this secret, and check the secret's resource policy, the VPC endpoint's policy and the organisation's."},
-		"DecryptionFailure":         {Kind: rotation.ErrDenied, Hint: keyOfSecret},
-		"EncryptionFailure":         {Kind: rotation.ErrDenied, Hint: keyOfSecret},
-		"KMSAccessDeniedException":  {Kind: rotation.ErrDenied, Hint: keyOfSecret},
+		"DecryptionFailure":         {Kind: rotation.ErrDenied, Hint: kmsDenied},
+		"EncryptionFailure":         {Kind: rotation.ErrDenied, Hint: kmsDenied},
+		"KMSAccessDeniedException":  {Kind: rotation.ErrDenied, Hint: kmsDenied},
 		"InvalidRequestException":   {Kind: rotation.ErrConfig, Hint: "The secret's state does not allow this: check that it is not marked for deletion and not managed by another service."},
 		"InvalidParameterException": {Kind: rotation.ErrConfig, Hint: "Correct what the message names."},
 		"LimitExceededException":    {Kind: rotation.ErrConfig, Hint: "The secret has as many versions or labels as it may: remove labels that nothing uses."},
