@@ -20,6 +20,7 @@ import (
 
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/demo"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/detect"
+	"github.com/rekey-aws/rekey/cmd/rekey/internal/fetch"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/plan"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/provider"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/serve"
@@ -34,6 +35,7 @@ type commands struct {
 	Local    serve.Command     `cmd:"" help:"Serve Secrets Manager on this machine, for the AWS CLI and the SDKs."`
 	Init     plan.InitCommand  `cmd:"" help:"Write an example of rekey.yaml, which says what to deploy."`
 	Cost     plan.CostCommand  `cmd:"" help:"Check a rekey.yaml, and say what it costs a month."`
+	Get      fetch.Command     `cmd:"" help:"Write a secret, or a field of it, to a pipe or a file."`
 	Value    plan.ValueCommand `cmd:"" help:"Write the first value of a secret, as rekey.yaml describes it, to a pipe."`
 	Audit    detect.Command    `cmd:"" help:"Find in recorded CloudTrail what someone should act on."`
 	Provider provider.Command  `cmd:"" help:"List the vendors whose keys are rotated, and try out a file for another."`

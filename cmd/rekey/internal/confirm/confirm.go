@@ -10,8 +10,6 @@ import (
 	"os"
 	"strings"
 
-	"golang.org/x/term"
-
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/terminal"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/usage"
 )
@@ -34,7 +32,7 @@ func ask(ctx context.Context, screen *terminal.Terminal, stdin io.Reader, prompt
 	if stdin == nil {
 		stdin = os.Stdin
 	}
-	if f, ok := stdin.(*os.File); !ok || !term.IsTerminal(int(f.Fd())) {
+	if !terminal.Is(stdin) {
 		return usage.Errorf("%s Nobody can be asked here: say --yes to go on", question)
 	}
 	screen.Stop()

@@ -31,8 +31,7 @@ const narrowest = 60
 // New writes to w. Colour and movement are for terminals only; colour also yields to
 // NO_COLOR (https://no-color.org). lookup is os.LookupEnv.
 func New(w io.Writer, lookup func(string) (string, bool)) *Terminal {
-	f, ok := w.(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) {
+	if !Is(w) {
 		return Plain(w)
 	}
 	if kind, _ := lookup("TERM"); kind == "dumb" {
@@ -42,9 +41,15 @@ func New(w io.Writer, lookup func(string) (string, bool)) *Terminal {
 	if _, modern := lookup("WT_SESSION"); runtime.GOOS == "windows" && !modern {
 		return Plain(w)
 	}
-	width, _, err := term.GetSize(int(f.Fd()))
+	width, _, err := term.GetSize(int(w.(*os.File).Fd()))
 	noColour, _ := lookup("NO_COLOR")
 	return &Terminal{w: w, signs: true, colour: noColour == "", live: err == nil && width >= narrowest}
+}
+
+// Is tells whether a stream, an io.Reader or an io.Writer, is a terminal.
+func Is(stream any) bool {
+	f, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 // Plain writes plain text to w.
