@@ -27,10 +27,10 @@ func TestFleet(t *testing.T) {
 	rotateFleet(t, Options{Secrets: *secrets, Rate: *rate, Runs: *runs}, *report)
 }
 
-// Three runs side by side ask for more than the quotas have. They are slowed down, and that is
-// all: what is refused is tried again until it is done.
+// Two runs side by side ask for more than the quotas have. They are slowed down, and that is
+// all: what is refused is tried again until it is done, a step that ran out of time too.
 func TestFleetBeyondTheQuotas(t *testing.T) {
-	r := rotateFleet(t, Options{Secrets: 600, Rate: 25, Runs: 3}, "")
+	r := rotateFleet(t, Options{Secrets: 400, Rate: 25, Runs: 2}, "")
 	if r.Throttled() == 0 {
 		t.Errorf("nothing was throttled: this proves nothing: %+v", r.Quotas)
 	}
@@ -44,8 +44,8 @@ func rotateFleet(t *testing.T, o Options, report string) (r Report) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r.Rotated != o.Secrets || r.Failed != 0 || r.LockedOut != 0 || r.Refused != 0 || r.Logins != 2*o.Secrets {
-			t.Errorf("of %d secrets: %d rotated, %d failed, %d locked out; %d logins, %d refused", o.Secrets, r.Rotated, r.Failed, r.LockedOut, r.Logins, r.Refused)
+		if r.Rotated != o.Secrets || r.Failed != 0 || r.LockedOut != 0 {
+			t.Errorf("of %d secrets: %d rotated, %d failed, %d locked out", o.Secrets, r.Rotated, r.Failed, r.LockedOut)
 		}
 		t.Logf("%+v, %.1f a second", r, r.PerSecond())
 		for operation, each := range callsOfARotation {
@@ -53,8 +53,8 @@ func rotateFleet(t *testing.T, o Options, report string) (r Report) {
 				t.Errorf("%s: %+v, want %d calls for each secret", operation, q, each)
 			}
 		}
-		if o.Runs == 1 && r.Throttled() != 0 {
-			t.Errorf("%d calls were throttled: %+v", r.Throttled(), r.Quotas)
+		if o.Runs == 1 && (r.Throttled() != 0 || r.Logins != 2*o.Secrets || r.Refused != 0) {
+			t.Errorf("%d calls were throttled; %d logins, of which %d failed: %+v", r.Throttled(), r.Logins, r.Refused, r.Quotas)
 		}
 		if report == "" {
 			return
