@@ -11,15 +11,11 @@ import (
 	"errors"
 	"log/slog"
 	"os"
-	"strings"
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
-	"github.com/rekey-aws/rekey/shared/dbuser"
-	"github.com/rekey-aws/rekey/shared/mysql"
-	"github.com/rekey-aws/rekey/shared/postgres"
-	"github.com/rekey-aws/rekey/shared/rdsapi"
+	"github.com/rekey-aws/rekey/shared/engines/rds"
 	"github.com/rekey-aws/rekey/shared/retirement"
 	"github.com/rekey-aws/rekey/shared/rotation"
 	"github.com/rekey-aws/rekey/shared/secretstore"
@@ -27,30 +23,18 @@ import (
 
 func main() {
 	client, badClient := secretstore.Client(os.LookupEnv)
-	directory, badDirectory := rdsapi.New(os.LookupEnv)
-	policy, badPolicy := dbuser.PolicyFrom(os.LookupEnv)
+	engine, badEngine, badPolicy := rds.Engine(os.LookupEnv)
 	planner, retireAfter, badPlanner := retirement.FromEnvironment(os.LookupEnv, functionARN)
 	machine := &rotation.Machine{
-		Store: secretstore.New(client),
-		Engine: &dbuser.Engine{
-			Drivers: map[string]dbuser.Driver{
-				"postgres":          postgres.Driver{},
-				"aurora-postgresql": postgres.Driver{},
-				"mysql":             mysql.Driver{},
-				"aurora-mysql":      mysql.Driver{},
-				"mariadb":           mysql.Driver{MariaDB: true},
-			},
-			Policy:         policy,
-			RDS:            directory,
-			PlaintextHosts: strings.FieldsFunc(os.Getenv("ALLOW_PLAINTEXT_HOSTS"), func(c rune) bool { return c == ',' || c == ' ' }),
-		},
+		Store:         secretstore.New(client),
+		Engine:        engine,
 		Planner:       planner,
 		RetireAfter:   retireAfter,
 		Log:           slog.New(slog.NewJSONHandler(os.Stdout, nil)),
 		Function:      lambdacontext.FunctionName,
 		RequestID:     requestID,
 		ARN:           functionARN,
-		Misconfigured: errors.Join(cmp.Or(badClient, badDirectory, badPlanner), badPolicy), // the clients read the same settings
+		Misconfigured: errors.Join(cmp.Or(badClient, badEngine, badPlanner), badPolicy), // the clients read the same settings
 	}
 	lambda.Start(machine.Serve)
 }

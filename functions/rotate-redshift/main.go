@@ -11,36 +11,26 @@ import (
 	"errors"
 	"log/slog"
 	"os"
-	"strings"
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
-	"github.com/rekey-aws/rekey/shared/dbuser"
-	"github.com/rekey-aws/rekey/shared/redshift"
-	"github.com/rekey-aws/rekey/shared/redshiftapi"
+	"github.com/rekey-aws/rekey/shared/engines/redshift"
 	"github.com/rekey-aws/rekey/shared/rotation"
 	"github.com/rekey-aws/rekey/shared/secretstore"
 )
 
 func main() {
 	client, badClient := secretstore.Client(os.LookupEnv)
-	directory, badDirectory := redshiftapi.New(os.LookupEnv)
-	policy, badPolicy := dbuser.PolicyFrom(os.LookupEnv)
-	sha256, badHash := redshift.SHA256From(os.LookupEnv)
+	engine, badEngine, badPolicy := redshift.Engine(os.LookupEnv)
 	machine := &rotation.Machine{
-		Store: secretstore.New(client),
-		Engine: &dbuser.Engine{
-			Drivers:        map[string]dbuser.Driver{"redshift": redshift.Driver{API: directory, SHA256: sha256}},
-			Policy:         policy,
-			RDS:            directory,
-			PlaintextHosts: strings.FieldsFunc(os.Getenv("ALLOW_PLAINTEXT_HOSTS"), func(c rune) bool { return c == ',' || c == ' ' }),
-		},
+		Store:         secretstore.New(client),
+		Engine:        engine,
 		Log:           slog.New(slog.NewJSONHandler(os.Stdout, nil)),
 		Function:      lambdacontext.FunctionName,
 		RequestID:     requestID,
 		ARN:           functionARN,
-		Misconfigured: errors.Join(cmp.Or(badClient, badDirectory), badPolicy, badHash), // the two clients read the same settings
+		Misconfigured: errors.Join(cmp.Or(badClient, badEngine), badPolicy), // the two clients read the same settings
 	}
 	lambda.Start(machine.Serve)
 }
