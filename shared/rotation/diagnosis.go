@@ -53,6 +53,9 @@ type VersionLogin struct {
 	Said   string     `json:"said"` // how that is known, or why not
 }
 
+// NoValue is what is said of a version that has no value: there is nothing to log in with.
+const NoValue = "it has no value"
+
 // LoginState is what the target says of a credential.
 type LoginState string
 

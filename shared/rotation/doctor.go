@@ -100,7 +100,7 @@ func untried(versions []Stored, why string) []VersionLogin {
 	for i, v := range versions {
 		all[i] = VersionLogin{ID: v.VersionID, Stages: v.Stages, Login: LoginUnknown, Said: why}
 		if v.Value.Len() == 0 {
-			all[i].Said = "it has no value"
+			all[i].Said = NoValue
 		}
 	}
 	return all
