@@ -20,6 +20,7 @@ import (
 
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/demo"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/detect"
+	"github.com/rekey-aws/rekey/cmd/rekey/internal/execute"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/fetch"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/plan"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/provider"
@@ -41,6 +42,7 @@ type commands struct {
 	Provider provider.Command  `cmd:"" help:"List the vendors whose keys are rotated, and try out a file for another."`
 	Submit   submit.Command    `cmd:"" help:"Hand over the new key that a rotation waits for."`
 	Status   status.Command    `cmd:"" help:"Show the state of every secret: rotating, stuck, overdue, off."`
+	Exec     execute.Command   `cmd:"" help:"Start a command with secrets in its environment, or in files in memory."`
 	Version  kong.VersionFlag  `help:"Print the version."`
 }
 
@@ -99,7 +101,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int
 	parsed.BindTo(stdout, (*io.Writer)(nil))
 	parsed.Bind(terminal.New(stdout, os.LookupEnv), terminal.Aside{Terminal: terminal.New(stderr, os.LookupEnv)})
 	if err := parsed.Run(); err != nil {
-		complain(stderr, err.Error())
+		if err.Error() != "" { // else a command that was started has said it
+			complain(stderr, err.Error())
+		}
 		if coded := (interface {
 			error
 			ExitCode() int
