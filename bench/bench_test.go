@@ -22,10 +22,12 @@ func TestRunFails(t *testing.T) {
 		{[]string{"--only", "init,end"}, exitUsage, `there is no "end": choose from init`},
 		{[]string{"--check", "zip,speed"}, exitUsage, `there is no "speed": choose from init, zip, peak`},
 		{[]string{"--help"}, exitDone, "-runs"},
+		{[]string{"--peer", "testdata"}, exitFailed, "testdata has no template"},
+		{[]string{"--peer", "testdata/broken"}, exitFailed, "lambda_function.py cannot be run: ModuleNotFoundError"},
 		{[]string{"--only", "init", "--function", "no-such-function"}, exitFailed, "./functions/no-such-function"},
 	} {
 		var stderr bytes.Buffer
-		if code := run(t.Context(), tt.args, io.Discard, &stderr); code != tt.code || !strings.Contains(stderr.String(), tt.want) {
+		if code := run(t.Context(), tt.args, "", io.Discard, &stderr); code != tt.code || !strings.Contains(stderr.String(), tt.want) {
 			t.Errorf("%q: exit code %d, %q; want %d, %q", tt.args, code, &stderr, tt.code, tt.want)
 		}
 	}
@@ -39,7 +41,7 @@ func TestInitIsMeasuredBesideTheFloor(t *testing.T) {
 	}
 	var stdout, stderr bytes.Buffer
 	args := []string{"--only", "init", "--runs", "1", "--json", "--function", "./local/lambda/testdata/handler"}
-	if code := run(t.Context(), args, &stdout, &stderr); code != exitDone {
+	if code := run(t.Context(), args, "", &stdout, &stderr); code != exitDone {
 		t.Fatalf("exit code %d: %s", code, &stderr)
 	}
 	var got report
@@ -59,14 +61,14 @@ func TestInitIsMeasuredBesideTheFloor(t *testing.T) {
 	}
 }
 
-// The whole way on one server, and what no rotation may do.
+// The whole way on one server, beside what stands in for a template, and what no rotation may do.
 func TestRotationsAreMeasured(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
 		t.Skip("needs a database server")
 	}
 	var stdout, stderr bytes.Buffer
-	if code := run(t.Context(), []string{"--only", "rotation,wire", "--target", "postgres", "--runs", "1", "--json"}, &stdout, &stderr); code != exitDone {
+	if code := run(t.Context(), []string{"--only", "rotation,wire", "--target", "postgres", "--peer", "testdata/templates", "--runs", "1", "--json"}, "", &stdout, &stderr); code != exitDone {
 		t.Fatalf("exit code %d: %s", code, &stderr)
 	}
 	var got report
@@ -74,8 +76,11 @@ func TestRotationsAreMeasured(t *testing.T) {
 		t.Fatalf("%v in %s", err, &stdout)
 	}
 	times, sent := got.Tables[0].Rows, got.Tables[1].Rows
-	if len(times) != 2 || len(sent) != 2 || sent[0].Name != "PostgreSQL, single" {
+	if len(times) != 3 || len(sent) != 3 || sent[0].Name != "PostgreSQL, single" || sent[1].Name != "PostgreSQL, single, official" {
 		t.Fatalf("got %s", &stdout)
+	}
+	if x, ok := times[1].find("x rekey, cold"); !ok || x.Value <= 0 {
+		t.Errorf("the peer is not compared: %+v", times[1])
 	}
 	for _, r := range times {
 		for _, name := range []string{"cold ms", "warm ms", "create ms", "set ms", "test ms", "finish ms"} {
@@ -84,7 +89,7 @@ func TestRotationsAreMeasured(t *testing.T) {
 			}
 		}
 	}
-	for name, want := range map[string][2]float64{"calls": {8, 11}, "logins": {2, 5}, "refused": {0, 0}, "open": {0, 0}} {
+	for name, want := range map[string][3]float64{"calls": {8, 3, 11}, "logins": {2, 0, 5}, "refused": {}, "open": {}} {
 		for i, r := range sent {
 			if f, ok := r.find(name); !ok || f.Value != want[i] {
 				t.Errorf("%s: %s is %v, want %v", r.Name, name, f.Value, want[i])

@@ -35,7 +35,7 @@ const megabyte = 1e6
 
 // starter is a function whose start is measured.
 type starter struct {
-	name, pkg string
+	name, pkg string           // a peer's has no package
 	function  *lambda.Function // as it runs here
 	binary    int64            // bytes, of the build for Lambda
 	zip       int64
@@ -66,6 +66,13 @@ func measureInit(ctx context.Context, b *bench) (*table, error) {
 		if err := s.build(ctx, b); err != nil {
 			return nil, err
 		}
+	}
+	official, err := b.peer.starters(b.dir)
+	if err != nil {
+		return nil, err
+	}
+	starters = append(starters, official...)
+	for _, s := range starters {
 		defer func() { _ = s.function.Close() }()
 	}
 	b.say("starting each of %d functions %d times", len(starters), b.runs)
@@ -144,9 +151,11 @@ func initTable(starters []*starter) *table {
 		if peak := spread("peak MB", s.peaks); peak.Value > 0 { // not every system tells
 			r.Figures = append(r.Figures, peak)
 		}
-		r.Figures = append(r.Figures, exactly("binary MB", float64(s.binary)/megabyte), exactly("zip MB", float64(s.zip)/megabyte))
+		if s.pkg != "" {
+			r.Figures = append(r.Figures, exactly("binary MB", float64(s.binary)/megabyte), exactly("zip MB", float64(s.zip)/megabyte))
+		}
 		t.Rows = append(t.Rows, r)
-		if s == starters[0] {
+		if s == starters[0] || s.pkg == "" {
 			continue
 		}
 		for _, bound := range []aim{

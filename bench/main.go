@@ -15,13 +15,14 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"slices"
 	"strings"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	code := run(ctx, os.Args[1:], os.Getenv("PYTHONPATH"), os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
 }
@@ -42,8 +43,10 @@ type options struct {
 	check     []string // names of aims
 }
 
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+// run is main. modules are where Python finds what a peer needs.
+func run(ctx context.Context, args []string, modules string, stdout, stderr io.Writer) int {
 	o, err := parse(args, stderr)
+	o.peer.modules = modules
 	if errors.Is(err, flag.ErrHelp) {
 		return exitDone
 	}
@@ -80,6 +83,8 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.Func("only", "sections to run, separated by commas: "+strings.Join(names(sections), ", "), list(&o.only, names(sections)))
 	flags.Func("function", "folders of ./functions whose start is measured, or paths of main packages that begin with ./, separated by commas", list(&o.functions, nil))
 	flags.Func("target", "what rotations run on, separated by commas: "+strings.Join(targetNames(), ", "), list(&o.targets, targetNames()))
+	flags.Func("peer", "a `folder` with the official Python templates, a checkout of aws-samples/aws-secrets-manager-rotation-lambdas, to run beside ours; PYTHONPATH names where their modules are",
+		func(dir string) (err error) { o.peer.dir, err = filepath.Abs(dir); return err })
 	flags.BoolVar(&o.json, "json", false, "print JSON")
 	flags.Func("check", "aims that must be met, else the exit code is 1: "+strings.Join(aimNames, ", ")+", separated by commas; init is noisy on a shared machine", list(&o.check, aimNames))
 	if err := flags.Parse(args); err != nil {

@@ -20,7 +20,7 @@ type contestant struct {
 	function *lambda.Function
 	program  string // the file that runs
 	secret   string // ARN
-	peer     bool
+	handler  string // of a peer's template; empty: it is ours
 
 	cold, warm []rotated
 	processor  time.Duration // of all warm rotations together
@@ -99,8 +99,12 @@ func (b *bench) enter(ctx context.Context, w *world, t *target, r *running, stra
 		return nil, err
 	}
 	all = append(all, ours)
-	if theirs := b.peer.contestant(t, strategy); theirs != nil {
-		theirs.name, theirs.target, theirs.peer = ours.name+": "+theirs.name, r, true
+	theirs, err := b.peer.contestant(t, strategy, dir)
+	if err != nil {
+		return nil, err
+	}
+	if theirs != nil {
+		theirs.target = r
 		all = append(all, theirs)
 	}
 	for i, c := range all {
@@ -119,8 +123,8 @@ func (b *bench) enter(ctx context.Context, w *world, t *target, r *running, stra
 			return nil, err
 		}
 		env := maps.Clone(r.env)
-		if c.peer {
-			maps.Copy(env, b.peer.env(w, r, c))
+		if c.handler != "" {
+			env = b.peer.env(c.handler, env, w.endpoint())
 		}
 		if c.function, err = w.deploy(lambda.Config{Name: name, Binary: c.program, Env: env}); err != nil {
 			return nil, err
@@ -166,7 +170,7 @@ func (c *contestant) rotate(ctx context.Context, w *world, counts bool, to *[]ro
 		return err
 	}
 	steps, err := w.rotate(ctx, c.target, c.function, c.secret)
-	if err != nil && c.peer && ctx.Err() == nil {
+	if err != nil && c.handler != "" && ctx.Err() == nil {
 		c.failed = err
 		return nil
 	}

@@ -26,6 +26,8 @@ var sections = []section{
 	{"wire", "What such a rotation sends", measureWire},
 	{"fleet", "Rotating many secrets within the quotas of a Region", measureFleet},
 	{"fleet-cost", "What a month of so many secrets costs", measureFleetCost},
+	{"forwarder", "An event on its way to an alert", measureForwarder},
+	{"client", "A secret that a program has in its cache", measureClient},
 }
 
 func names(of []section) []string {
@@ -54,6 +56,9 @@ func measure(ctx context.Context, o options, progress io.Writer) (_ *report, err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	b := &bench{options: o, progress: progress, dir: dir, binaries: map[string]string{}}
+	if err := o.peer.check(ctx, dir); err != nil {
+		return nil, err
+	}
 	r := &report{
 		Date: time.Now().UTC().Format(time.DateOnly), Runs: o.runs, Go: runtime.Version(),
 		Machine: fmt.Sprintf("%s/%s, %d processors", runtime.GOOS, runtime.GOARCH, runtime.NumCPU()),

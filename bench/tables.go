@@ -33,7 +33,7 @@ func measureRotation(ctx context.Context, b *bench) (*table, error) {
 		if peak := median("peak MB", each(c.warm, peak)); peak.Value > 0 {
 			r.Figures = append(r.Figures, peak)
 		}
-		if c.peer { // it took turns with the one before it
+		if c.handler != "" { // it took turns with the one before it
 			r.Figures = append(r.Figures, spread("x rekey, cold", ratios(cold, each(all[i-1].cold, total(duration)))),
 				spread("x rekey, warm", ratios(warm, each(all[i-1].warm, total(duration)))))
 		}
