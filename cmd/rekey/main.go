@@ -20,6 +20,7 @@ import (
 
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/demo"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/detect"
+	"github.com/rekey-aws/rekey/cmd/rekey/internal/doctor"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/execute"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/fetch"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/plan"
@@ -43,6 +44,7 @@ type commands struct {
 	Submit   submit.Command    `cmd:"" help:"Hand over the new key that a rotation waits for."`
 	Status   status.Command    `cmd:"" help:"Show the state of every secret: rotating, stuck, overdue, off."`
 	Exec     execute.Command   `cmd:"" help:"Start a command with secrets in its environment, or in files in memory."`
+	Doctor   doctor.Command    `cmd:"" help:"Find out what is wrong with a secret's rotation, and what mends it."`
 	Version  kong.VersionFlag  `help:"Print the version."`
 }
 

@@ -152,11 +152,12 @@ func (t *Terminal) write(s string) {
 
 // The colours, as SGR parameters: https://en.wikipedia.org/wiki/ANSI_escape_code#SGR
 const (
-	bold  = "1"
-	dim   = "2"
-	red   = "31"
-	green = "32"
-	cyan  = "36"
+	bold   = "1"
+	dim    = "2"
+	red    = "31"
+	green  = "32"
+	yellow = "33"
+	cyan   = "36"
 )
 
 func (t *Terminal) paint(colour, s string) string {
@@ -186,6 +187,27 @@ func (t *Terminal) Mark(ok bool) string {
 		return t.paint(green, "ok  ")
 	}
 	return t.paint(red, "FAIL")
+}
+
+// Verdict says how a check ended, "ok", "warn", "fail" or "skipped": a sign on a terminal, a word
+// of four letters elsewhere. Any other verdict is as much space.
+func (t *Terminal) Verdict(v string) string {
+	switch v {
+	case "ok":
+		return t.Mark(true)
+	case "fail":
+		return t.Mark(false)
+	}
+	sign, word := map[string]string{"warn": "!", "skipped": "–"}[v], map[string]string{"warn": "warn", "skipped": "skip"}[v]
+	switch {
+	case sign == "" && t.signs:
+		return " "
+	case sign == "":
+		return "    "
+	case t.signs:
+		return t.paint(yellow, sign)
+	}
+	return t.paint(yellow, word)
 }
 
 // Duration is a time with two or three significant digits: 45 ms, 4.1 s.
