@@ -23,6 +23,7 @@ import (
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/doctor"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/execute"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/fetch"
+	"github.com/rekey-aws/rekey/cmd/rekey/internal/inject"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/plan"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/provider"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/serve"
@@ -38,6 +39,7 @@ type commands struct {
 	Init     plan.InitCommand  `cmd:"" help:"Write an example of rekey.yaml, which says what to deploy."`
 	Cost     plan.CostCommand  `cmd:"" help:"Check a rekey.yaml, and say what it costs a month."`
 	Get      fetch.Command     `cmd:"" help:"Write a secret, or a field of it, to a pipe or a file."`
+	Inject   inject.Command    `cmd:"" help:"Fill secrets into a template."`
 	Value    plan.ValueCommand `cmd:"" help:"Write the first value of a secret, as rekey.yaml describes it, to a pipe."`
 	Audit    detect.Command    `cmd:"" help:"Find in recorded CloudTrail what someone should act on."`
 	Provider provider.Command  `cmd:"" help:"List the vendors whose keys are rotated, and try out a file for another."`
