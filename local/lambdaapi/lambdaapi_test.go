@@ -191,7 +191,9 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("got %v, want %s", err, want)
 		}
 	}
-	if err := invoke(func(in *sdk.InvokeInput) { in.FunctionName, in.Qualifier = aws.String("handler:live"), aws.String("other") }); code(err) != "InvalidParameterValueException" {
+	if err := invoke(func(in *sdk.InvokeInput) {
+		in.FunctionName, in.Qualifier = aws.String("handler:live"), aws.String("other")
+	}); code(err) != "InvalidParameterValueException" {
 		t.Errorf("two qualifiers: %v", err)
 	}
 	if err := invoke(func(in *sdk.InvokeInput) { in.LogType = "All" }); code(err) != "InvalidParameterValueException" {

@@ -76,8 +76,10 @@ func (m *Machine) examine(ctx context.Context, d *Diagnosis, n *notes) {
 	}
 	doctor, ok := m.Engine.(Doctor)
 	if !ok {
-		d.add(Finding{Check: "target", Verdict: Skipped, Said: "secrets of this kind are not examined further",
-			Remedy: "Rehearse a rotation: RotateSecret with RotateImmediately=false."})
+		d.add(Finding{
+			Check: "target", Verdict: Skipped, Said: "secrets of this kind are not examined further",
+			Remedy: "Rehearse a rotation: RotateSecret with RotateImmediately=false.",
+		})
 		d.Versions = untried(versions, "secrets of this kind are not examined further")
 		return
 	}
