@@ -19,7 +19,7 @@ var views = []string{
 var catalogues = []string{"pg_class", "pg_namespace"}
 
 // functions that Redshift documents.
-var functions = []string{"CHR", "OIDVECTORTYPES", "COUNT", "SUM", "MIN", "MAX", "COALESCE", "UPPER", "LOWER", "LEN", "GETDATE"}
+var functions = []string{"CHR", "OIDVECTORTYPES", "COUNT", "SUM", "MIN", "MAX", "COALESCE", "UPPER", "LOWER", "LEN", "GETDATE", "VERSION"}
 
 // missing are words of PostgreSQL's SELECT that Redshift's parser has not, or not
 // in a meaning that is the same.

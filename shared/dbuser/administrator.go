@@ -48,6 +48,11 @@ func (e *Engine) administrator(ctx context.Context, r rotation.Request, current 
 	if err != nil {
 		return nil, err
 	}
+	return s.loginAsAdmin(ctx, label, current)
+}
+
+// loginAsAdmin logs an administrator in, who manages the user of the current secret.
+func (s Secret) loginAsAdmin(ctx context.Context, label string, current Secret) (Administrator, error) {
 	s.Database = current.Database // a pair is made alike where its user works
 	session, err := s.login(ctx, label)
 	if err != nil {

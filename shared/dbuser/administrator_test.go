@@ -90,6 +90,7 @@ type quiet struct{}
 func (quiet) SetPassword(context.Context, rotation.Value) error           { return nil }
 func (quiet) Try(context.Context, []string) error                         { return nil }
 func (quiet) Close() error                                                { return nil }
+func (quiet) Inspect(context.Context) (Inspection, error)                 { return Inspection{Server: "quiet"}, nil }
 func (quiet) CheckPair(context.Context, Pair) error                       { return nil }
 func (quiet) SetPasswordOf(context.Context, string, rotation.Value) error { return nil }
 func (quiet) SetPair(context.Context, Pair, rotation.Value) ([]string, error) {

@@ -8,36 +8,6 @@ import (
 	"github.com/rekey-aws/rekey/shared/rotation"
 )
 
-// Preflight finds out, before anything is stored, whether the administrator can
-// do what setSecret needs. A user that changes its own password has no such
-// need: what the server refuses then, it refuses before anything changed.
-func (e *Engine) Preflight(ctx context.Context, r rotation.Request) error {
-	current, err := e.parse(r.Current, rotation.Current)
-	if err != nil || !current.administered() {
-		return err
-	}
-	session, err := e.open(ctx, r, current, rotation.Current)
-	switch {
-	case err == nil:
-		_ = session.Close() // it was only to know that it opens
-	case current.Strategy != Alternating && errors.Is(err, rotation.ErrRefused):
-		// A rotation that was lost half-way: setSecret looks for the password
-		// that is live.
-	default:
-		return err
-	}
-	admin, err := e.administrator(ctx, r, current)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = admin.Close() }() // nothing was changed
-	if current.Strategy == Alternating {
-		_, err := e.ours(ctx, r, current, current.pairFor(partner(current.Username)), func(p Pair) ([]string, error) { return nil, admin.CheckPair(ctx, p) })
-		return err
-	}
-	return nil
-}
-
 // ours does something with a pair; if it is not known as one in the database,
 // once more when the partner's password proves it: the pairs of the official
 // templates bear no mark, and their other half is in AWSPREVIOUS.

@@ -22,6 +22,7 @@ import (
 // does with it, cancellation included.
 func Dial(ctx context.Context, l Login) (net.Conn, error) {
 	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", net.JoinHostPort(l.Host, strconv.Itoa(l.Port)))
+	l.Trace.dialed(conn, err)
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +52,16 @@ func TLSConfig(l Login, roots *x509.CertPool) *tls.Config {
 	if roots == nil {
 		roots = rdsca.Pool()
 	}
-	return &tls.Config{RootCAs: roots, ServerName: l.ServerName, MinVersion: tls.VersionTLS12}
+	return VerifiedTLS(l, roots)
+}
+
+// VerifiedTLS is [TLSConfig] without RDS's authorities; nil: the system's alone.
+func VerifiedTLS(l Login, roots *x509.CertPool) *tls.Config {
+	config := &tls.Config{RootCAs: roots, ServerName: l.ServerName, MinVersion: tls.VersionTLS12}
+	if l.Trace != nil {
+		config.VerifyConnection = l.Trace.secured // after the certificate was verified
+	}
+	return config
 }
 
 // OpenOnce wraps one open connection in database/sql's interface. It never

@@ -31,7 +31,24 @@ type Session interface {
 	// Try runs statements in a read-only transaction that is rolled back. An
 	// error tells which of them failed.
 	Try(ctx context.Context, statements []string) error
+	// Inspect reads what rotations of the session's own user depend on. It changes
+	// nothing.
+	Inspect(ctx context.Context) (Inspection, error)
 	Close() error
+}
+
+// Inspection is what a server tells of itself and of the user who asks. What it
+// does not tell counts as good: the rotation will find out before anything changed.
+type Inspection struct {
+	Server   string // what it is: "PostgreSQL 15.9"
+	ReadOnly error  // why nothing can be written to it
+	Own      error  // why the user may not change its own password
+	// One is why the user cannot keep an old password beside a new one, where the
+	// server can (Rules.Dual).
+	One *OnePasswordError
+	// LocksAfter is how many refused logins in a row lock the user out; 0: not known.
+	LocksAfter int
+	Warnings   []error // what will be in the way of consumers, or of a later rotation
 }
 
 // DualSession is a [Session] of a server where a user can have two passwords.
@@ -77,6 +94,8 @@ type Login struct {
 	Token bool
 	// API is how to log in through the server's API and not over the wire, or nil.
 	API *APILogin
+	// Trace is told how far the connection came. Nil: nobody is.
+	Trace *Trace
 }
 
 // APILogin is a login through an API that takes no password. It finds one in

@@ -171,32 +171,46 @@ func (a *alteration) setMasked(ctx context.Context, password, clause string) err
 // onePassword is why the account cannot keep its old password, if that is what
 // the first RETAIN failed for.
 func onePassword(err error, account string) *dbuser.OnePasswordError {
-	switch number(err) {
-	case 1227: // ER_SPECIFIC_ACCESS_DENIED_ERROR
-		return &dbuser.OnePasswordError{
-			Kind: rotation.ErrDenied, Reason: "APPLICATION_PASSWORD_ADMIN is not granted to " + account,
-			Remedy: "GRANT APPLICATION_PASSWORD_ADMIN ON *.* TO " + account + ";",
-		}
-	case 1064: // ER_PARSE_ERROR
-		return &dbuser.OnePasswordError{
-			Kind: rotation.ErrConfig, Reason: "the server does not know RETAIN CURRENT PASSWORD, as MySQL does from 8.0.14 on",
-			Remedy: "Upgrade the server.",
-		}
-	case 3638, 1819: // ER_CREDENTIALS_CONTRADICT_TO_HISTORY, ER_NOT_VALID_PASSWORD
-		return &dbuser.OnePasswordError{
-			Kind: rotation.ErrConfig, Reason: "the server's password policy (history, reuse interval or strength) does not let " + account + " set its current password once more",
-			Remedy: "ALTER USER " + account + " PASSWORD HISTORY 0 PASSWORD REUSE INTERVAL 0 DAY;",
-		}
-	case 3892: // ER_MISSING_CURRENT_PASSWORD
-		return &dbuser.OnePasswordError{
-			Kind: rotation.ErrConfig, Reason: account + " has PASSWORD REQUIRE CURRENT",
-			Remedy: "ALTER USER " + account + " PASSWORD REQUIRE CURRENT OPTIONAL;",
-		}
-	}
 	if errors.Is(err, errPasswordInPlaintext) {
 		return &dbuser.OnePasswordError{
 			Kind: rotation.ErrDenied, Reason: "without TLS, and without CREATE USER for " + account + ", a password is not sent",
 			Remedy: "Turn TLS on.",
+		}
+	}
+	return onePasswordBecause(number(err), account)
+}
+
+// The refusals of RETAIN CURRENT PASSWORD.
+const (
+	notGranted      = 1227 // ER_SPECIFIC_ACCESS_DENIED_ERROR
+	notKnown        = 1064 // ER_PARSE_ERROR
+	againstHistory  = 3638 // ER_CREDENTIALS_CONTRADICT_TO_HISTORY
+	tooWeak         = 1819 // ER_NOT_VALID_PASSWORD
+	currentRequired = 3892 // ER_MISSING_CURRENT_PASSWORD
+)
+
+// onePasswordBecause is onePassword by the number of the server's error.
+func onePasswordBecause(refusal uint16, account string) *dbuser.OnePasswordError {
+	switch refusal {
+	case notGranted:
+		return &dbuser.OnePasswordError{
+			Kind: rotation.ErrDenied, Reason: "APPLICATION_PASSWORD_ADMIN is not granted to " + account,
+			Remedy: "GRANT APPLICATION_PASSWORD_ADMIN ON *.* TO " + account + ";",
+		}
+	case notKnown:
+		return &dbuser.OnePasswordError{
+			Kind: rotation.ErrConfig, Reason: "the server does not know RETAIN CURRENT PASSWORD, as MySQL does from 8.0.14 on",
+			Remedy: "Upgrade the server.",
+		}
+	case againstHistory, tooWeak:
+		return &dbuser.OnePasswordError{
+			Kind: rotation.ErrConfig, Reason: "the server's password policy (history, reuse interval or strength) does not let " + account + " set its current password once more",
+			Remedy: "ALTER USER " + account + " PASSWORD HISTORY 0 PASSWORD REUSE INTERVAL 0 DAY;",
+		}
+	case currentRequired:
+		return &dbuser.OnePasswordError{
+			Kind: rotation.ErrConfig, Reason: account + " has PASSWORD REQUIRE CURRENT",
+			Remedy: "ALTER USER " + account + " PASSWORD REQUIRE CURRENT OPTIONAL;",
 		}
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 	"database/sql"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/lib/pq"
@@ -104,6 +105,35 @@ func (s *session) SetPasswordOf(ctx context.Context, user string, password rotat
 		return translate(ctx, err)
 	}
 	return nil
+}
+
+// Inspect implements [dbuser.Session].
+//
+// https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Appendix.PostgreSQL.CommonDBATasks.RestrictPasswordMgmt.html
+func (s *session) Inspect(ctx context.Context) (in dbuser.Inspection, err error) {
+	var version, ends string
+	var replica, restricted, expires bool
+	err = s.db.QueryRowContext(ctx, `SELECT current_setting('server_version'), pg_is_in_recovery(),
+		coalesce(current_setting('rds.restrict_password_commands', true), '') = 'on' AND NOT EXISTS (
+			SELECT FROM pg_roles p WHERE p.rolname = 'rds_password' AND pg_has_role(r.oid, p.oid, 'MEMBER')),
+		coalesce(r.rolvaliduntil < now() + interval '30 days', false), coalesce(r.rolvaliduntil::text, '')
+		FROM pg_roles r WHERE r.rolname = session_user`).Scan(&version, &replica, &restricted, &expires, &ends)
+	if err != nil {
+		return in, translate(ctx, err)
+	}
+	in.Server, _, _ = strings.Cut("PostgreSQL "+version, " (")
+	if replica {
+		in.ReadOnly = errReadOnly()
+	}
+	if restricted {
+		in.Own = rotation.WithHint(fmt.Errorf("the server lets members of rds_password change passwords, and the user is none: %w", rotation.ErrDenied),
+			"GRANT rds_password TO "+pq.QuoteIdentifier(s.user)+"; or name an administrator (masterarn).")
+	}
+	if expires {
+		in.Warnings = append(in.Warnings, rotation.WithHint(fmt.Errorf("no password of the role is taken after %s, a rotated one neither: %w", ends, rotation.ErrConfig),
+			"ALTER ROLE "+pq.QuoteIdentifier(s.user)+" VALID UNTIL 'infinity';"))
+	}
+	return in, nil
 }
 
 // verifier makes the verifier of a password, and leaves the session acting as the

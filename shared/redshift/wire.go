@@ -2,7 +2,6 @@ package redshift
 
 import (
 	"context"
-	"crypto/tls"
 	"database/sql"
 	"fmt"
 	"strings"
@@ -34,7 +33,7 @@ func (d Driver) dial(ctx context.Context, l dbuser.Login) (*wire, error) {
 	if err != nil {
 		return nil, translate(ctx, err)
 	}
-	connector.Dialer(&pgwire.Dialer{Context: ctx, Login: l, TLS: &tls.Config{RootCAs: d.Roots, ServerName: l.ServerName, MinVersion: tls.VersionTLS12}})
+	connector.Dialer(&pgwire.Dialer{Context: ctx, Login: l, TLS: dbuser.VerifiedTLS(l, d.Roots)})
 	conn, err := connector.Connect(ctx)
 	if err != nil {
 		return nil, translate(ctx, err)

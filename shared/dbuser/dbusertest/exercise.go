@@ -46,6 +46,9 @@ func Exercise(t *testing.T, target Target) {
 		{"Retirement", retirement},
 		{"RetirementOfAClearedRotation", retirementOfAClearedRotation},
 		{"RetirementDuringRotations", retirementDuringRotations},
+		{"Diagnosis", diagnosis},
+		{"DiagnosisOfALostPassword", diagnosisOfALostPassword},
+		{"DiagnosisOfAnother", diagnosisOfAnother},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -230,6 +233,7 @@ func pendingNamesAnother(t *testing.T, target Target) {
 
 func unknownDatabase(t *testing.T, target Target) {
 	b := sharedBench(t, target, "nodb", "Old-Password-of-nodb", map[string]any{"dbname": "no_such_database"})
+	b.MustFind(t, b.Diagnose(t), "tls:ok login:fail", "no_such_database")
 	err := b.Rotate(t)
 	if !errors.Is(err, rotation.ErrConfig) && !errors.Is(err, rotation.ErrDenied) { // MySQL denies what an account may not see
 		t.Errorf("got %v", err)
@@ -250,6 +254,10 @@ func serverDown(t *testing.T, target Target) {
 		says = "" // by the server, to what stands before it
 	}
 	MustFail(t, b.Rotate(t), rotation.ErrUnreachable, says)
+	if d := b.Diagnose(t); target.Front == nil {
+		b.MustFind(t, d, "value:ok tls:skipped login:skipped tcp:fail", says)
+		mustAccept(t, d, "AWSCURRENT:unknown AWSPENDING:unknown")
+	}
 	if err := server.Restart(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -283,6 +291,7 @@ func serverWithoutTLS(t *testing.T, target Target) {
 	server := target.start(t, database.Options{TLS: database.TLSOff, LogStatements: true})
 	b := NewBench(t, target, server, "plain", "Old-Password-of-plain")
 	MustFail(t, b.Rotate(t), rotation.ErrTLS, "does not offer TLS")
+	b.MustFind(t, b.Diagnose(t), "tcp:ok login:skipped tls:fail", "does not offer TLS")
 
 	// The secret alone may not turn TLS off.
 	b = NewBench(t, target, server, "plain2", "Old-Password-of-plain", map[string]any{"ssl": false})
@@ -296,6 +305,7 @@ func certificateForAnotherName(t *testing.T, target Target) {
 	server := target.start(t, database.Options{CertificateHosts: []string{"localhost", "db.example.com"}})
 	b := NewBench(t, target, server, "named", "Old-Password-of-named", map[string]any{"host": "127.0.0.1"})
 	MustFail(t, b.Rotate(t), rotation.ErrTLS, "db.example.com")
+	b.MustFind(t, b.Diagnose(t), "tcp:ok login:skipped tls:fail", "db.example.com")
 
 	b = NewBench(t, target, server, "named2", "Old-Password-of-named", map[string]any{"host": "127.0.0.1", "tlsServerName": "db.example.com"})
 	if err := b.Rotate(t); err != nil {
