@@ -62,10 +62,11 @@ func Read(lookup func(string) (string, bool)) (Settings, error) {
 	if e.yes("AWS_USE_DUALSTACK_ENDPOINT") {
 		s.DualStack = aws.DualStackEndpointStateEnabled
 	}
-	var err error
-	if s.HTTPClient, err = e.httpClient(); err != nil {
+	client, err := e.httpClient()
+	if err != nil {
 		return Settings{}, err
 	}
+	s.HTTPClient = whole{client}
 	if s.Retryer, err = e.retryer(); err != nil {
 		return Settings{}, err
 	}
