@@ -26,6 +26,7 @@ import (
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/inject"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/plan"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/provider"
+	"github.com/rekey-aws/rekey/cmd/rekey/internal/rotating"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/serve"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/status"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/submit"
@@ -34,20 +35,22 @@ import (
 )
 
 type commands struct {
-	Demo     demo.Command      `cmd:"" help:"Rotate a real database password on this machine, and prove it."`
-	Local    serve.Command     `cmd:"" help:"Serve Secrets Manager on this machine, for the AWS CLI and the SDKs."`
-	Init     plan.InitCommand  `cmd:"" help:"Write an example of rekey.yaml, which says what to deploy."`
-	Cost     plan.CostCommand  `cmd:"" help:"Check a rekey.yaml, and say what it costs a month."`
-	Get      fetch.Command     `cmd:"" help:"Write a secret, or a field of it, to a pipe or a file."`
-	Inject   inject.Command    `cmd:"" help:"Fill secrets into a template."`
-	Value    plan.ValueCommand `cmd:"" help:"Write the first value of a secret, as rekey.yaml describes it, to a pipe."`
-	Audit    detect.Command    `cmd:"" help:"Find in recorded CloudTrail what someone should act on."`
-	Provider provider.Command  `cmd:"" help:"List the vendors whose keys are rotated, and try out a file for another."`
-	Submit   submit.Command    `cmd:"" help:"Hand over the new key that a rotation waits for."`
-	Status   status.Command    `cmd:"" help:"Show the state of every secret: rotating, stuck, overdue, off."`
-	Exec     execute.Command   `cmd:"" help:"Start a command with secrets in its environment, or in files in memory."`
-	Doctor   doctor.Command    `cmd:"" help:"Find out what is wrong with a secret's rotation, and what mends it."`
-	Version  kong.VersionFlag  `help:"Print the version."`
+	Demo     demo.Command             `cmd:"" help:"Rotate a real database password on this machine, and prove it."`
+	Local    serve.Command            `cmd:"" help:"Serve Secrets Manager on this machine, for the AWS CLI and the SDKs."`
+	Init     plan.InitCommand         `cmd:"" help:"Write an example of rekey.yaml, which says what to deploy."`
+	Cost     plan.CostCommand         `cmd:"" help:"Check a rekey.yaml, and say what it costs a month."`
+	Get      fetch.Command            `cmd:"" help:"Write a secret, or a field of it, to a pipe or a file."`
+	Inject   inject.Command           `cmd:"" help:"Fill secrets into a template."`
+	Value    plan.ValueCommand        `cmd:"" help:"Write the first value of a secret, as rekey.yaml describes it, to a pipe."`
+	Audit    detect.Command           `cmd:"" help:"Find in recorded CloudTrail what someone should act on."`
+	Provider provider.Command         `cmd:"" help:"List the vendors whose keys are rotated, and try out a file for another."`
+	Submit   submit.Command           `cmd:"" help:"Hand over the new key that a rotation waits for."`
+	Status   status.Command           `cmd:"" help:"Show the state of every secret: rotating, stuck, overdue, off."`
+	Exec     execute.Command          `cmd:"" help:"Start a command with secrets in its environment, or in files in memory."`
+	Doctor   doctor.Command           `cmd:"" help:"Find out what is wrong with a secret's rotation, and what mends it."`
+	Rotate   rotating.Command         `cmd:"" help:"Rotate secrets now, and follow each rotation to its end."`
+	Rehearse rotating.RehearseCommand `cmd:"" help:"Try a rotation's test on the current value; nothing is changed."`
+	Version  kong.VersionFlag         `help:"Print the version."`
 }
 
 // The exit codes.

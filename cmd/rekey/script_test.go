@@ -82,6 +82,7 @@ func scriptCommands() map[string]scriptCommand {
 		programCommands,
 		terminalCommands,
 		secretCommands,
+		fleetCommands,
 	} {
 		maps.Copy(all, some)
 	}

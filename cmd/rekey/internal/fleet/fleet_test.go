@@ -66,9 +66,11 @@ func TestHealth(t *testing.T) {
 		"cancelled":       {func(e *types.SecretListEntry) { e.RotationEnabled, e.SecretVersionsToStages = aws.Bool(false), pend }, Off, nil},
 		"deleted":         {func(e *types.SecretListEntry) { e.DeletedDate, e.SecretVersionsToStages = daysAgo(-7), pend }, Deleting, nil},
 		"a primary":       {func(e *types.SecretListEntry) { e.PrimaryRegion = aws.String("eu-west-1") }, OK, nil},
-		"a replica":       {func(e *types.SecretListEntry) { e.PrimaryRegion, e.NextRotationDate = aws.String("us-east-1"), daysAgo(9) }, Replica, nil},
-		"managed":         {func(e *types.SecretListEntry) { e.OwningService, e.RotationLambdaARN = aws.String("rds"), nil }, Managed, nil},
-		"managed, late":   {func(e *types.SecretListEntry) { e.OwningService, e.NextRotationDate = aws.String("rds"), daysAgo(9) }, Overdue, daysAgo(9)},
+		"a replica": {func(e *types.SecretListEntry) {
+			e.PrimaryRegion, e.NextRotationDate = aws.String("us-east-1"), daysAgo(9)
+		}, Replica, nil},
+		"managed":       {func(e *types.SecretListEntry) { e.OwningService, e.RotationLambdaARN = aws.String("rds"), nil }, Managed, nil},
+		"managed, late": {func(e *types.SecretListEntry) { e.OwningService, e.NextRotationDate = aws.String("rds"), daysAgo(9) }, Overdue, daysAgo(9)},
 		"managed, stuck": {func(e *types.SecretListEntry) {
 			e.OwningService, e.SecretVersionsToStages = aws.String("rds"), pend
 		}, Stuck, daysAgo(10)},

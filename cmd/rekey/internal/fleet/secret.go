@@ -25,6 +25,7 @@ const (
 // Secret is one, without its value.
 type Secret struct {
 	Name, ARN, Region string
+	Primary           string // of a secret that is replicated, its primary's Region
 	Tags              map[string]string
 
 	// Owner is the service that made it and rotates it, such as rds; empty: none.
@@ -67,7 +68,7 @@ func Of(e *types.SecretListEntry, region string, now time.Time, limits Limits) *
 	s := &Secret{
 		Name: aws.ToString(e.Name), ARN: aws.ToString(e.ARN), Region: region,
 		Owner: aws.ToString(e.OwningService), FunctionARN: aws.ToString(e.RotationLambdaARN),
-		Enabled: m.RotationEnabled, Last: m.LastRotated, Next: m.NextRotation, Changed: aws.ToTime(e.LastChangedDate), Deleted: m.Deleted,
+		Primary: m.PrimaryRegion, Enabled: m.RotationEnabled, Last: m.LastRotated, Next: m.NextRotation, Changed: aws.ToTime(e.LastChangedDate), Deleted: m.Deleted,
 		Labels: e.SecretVersionsToStages, Pending: pending(e.SecretVersionsToStages),
 	}
 	if len(e.Tags) > 0 {

@@ -1,0 +1,154 @@
+package rotating
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+
+	"github.com/rekey-aws/rekey/cmd/rekey/internal/account"
+	"github.com/rekey-aws/rekey/cmd/rekey/internal/fleet"
+	"github.com/rekey-aws/rekey/cmd/rekey/internal/functionlog"
+	"github.com/rekey-aws/rekey/shared/rotation"
+)
+
+// begin starts the rotation of a secret, or takes up the one that is pending, and says which
+// version is to become current.
+func (r *run) begin(ctx context.Context, s *fleet.Secret) (version string, err error) {
+	in := &secretsmanager.RotateSecretInput{SecretId: &s.ARN}
+	if s.Pending != "" {
+		in.ClientRequestToken = &s.Pending // with another token Secrets Manager refuses
+	}
+	out, err := r.api.RotateSecret(ctx, in)
+	if err == nil {
+		return aws.ToString(out.VersionId), nil
+	}
+	// "A previous rotation isn't complete. That rotation will be reattempted." That is the one
+	// to follow, whoever began it.
+	var invalid *types.InvalidRequestException
+	if errors.As(err, &invalid) && strings.Contains(invalid.ErrorMessage(), "reattempted") {
+		if again, _, e := describe(ctx, r.api, r.region, s.ARN, r.now()); e == nil && again.Pending != "" {
+			return again.Pending, nil
+		}
+	}
+	return "", refusal(ctx, s, err)
+}
+
+// refusal is why Secrets Manager does not begin.
+func refusal(ctx context.Context, s *fleet.Secret, err error) error {
+	if err != nil && strings.Contains(err.Error(), "cannot invoke the specified Lambda function") {
+		return fmt.Errorf("Secrets Manager may not invoke %s: %w. Its policy must let secretsmanager.amazonaws.com; see rekey doctor %s", //nolint:staticcheck // ST1005: the service's name
+			s.FunctionARN, rotation.ErrDenied, s.Name)
+	}
+	return account.Explain(ctx, "RotateSecret", err)
+}
+
+// transient are the kinds of failure that the next try of Secrets Manager may mend.
+var transient = []string{"unreachable", "throttled", "vendor", "busy", "not_found", "internal"}
+
+// enough failures of transient kinds are one that stays.
+const enough = 3
+
+// follow waits for the end of a rotation: until the version is current, its function has said
+// why it cannot be, someone ended it, or time is up.
+func (r *run) follow(ctx context.Context, s *fleet.Secret, version string, past functionlog.Requests, begun time.Time) result {
+	res := r.result(s)
+	res.Version, res.Outcome = version, UnderWay
+	stop := r.logs.Follow(s.FunctionARN, version, begun, past)
+	defer stop()
+	timeout := r.after(r.command.Timeout)
+	for n := 0; ; n++ {
+		labels, err := r.look(ctx, s)
+		story, unread := r.logs.Story(s.FunctionARN, version)
+		switch {
+		case ctx.Err() != nil:
+			return res
+		case err != nil:
+			return res.failed(err)
+		case slices.Contains(labels.of[version], rotation.Current):
+			res.Outcome, res.Step = Rotated, ""
+			return res
+		case !slices.Contains(labels.of[version], rotation.Pending) && n > 3: // a list may lag
+			return res.failed(fmt.Errorf("%s was taken from version %s before it became current, as storing a value by hand does: %w. "+
+				"Rotate again: it finds the credential that works", rotation.Pending, version, rotation.ErrNotPending))
+		case !labels.enabled:
+			return res.failed(fmt.Errorf("rotation was turned off meanwhile: %w. See who did: aws cloudtrail lookup-events --lookup-attributes AttributeKey=EventName,AttributeValue=CancelRotateSecret", rotation.ErrConfig))
+		}
+		res = res.with(story)
+		r.told.step(s, story.Last)
+		if res.Outcome != UnderWay {
+			return res
+		}
+		select {
+		case <-ctx.Done():
+			return res
+		case <-timeout:
+			return res.late(r.command.Timeout, unread)
+		case <-r.after(pause(n)):
+		}
+	}
+}
+
+// pause before the next look: shorter at first, when most rotations end.
+func pause(n int) time.Duration {
+	return min(500*time.Millisecond+time.Duration(n)*100*time.Millisecond, 5*time.Second)
+}
+
+// labelling is what tells how far a rotation is.
+type labelling struct {
+	of      map[string][]string
+	enabled bool
+}
+
+func (r *run) look(ctx context.Context, s *fleet.Secret) (labelling, error) {
+	out, err := r.api.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &s.ARN})
+	if err != nil {
+		return labelling{}, fmt.Errorf("the rotation was begun; looking after it failed: %w", account.Explain(ctx, "DescribeSecret", err))
+	}
+	return labelling{out.VersionIdsToStages, aws.ToBool(out.RotationEnabled)}, nil
+}
+
+// with is what the function's log adds: how far it is, or that it came to an end.
+func (res result) with(story functionlog.Story) result {
+	l := story.Last
+	res.Step, res.Kind, res.Error, res.Hint = l.Step, "", "", ""
+	switch l.Outcome {
+	case functionlog.Failed:
+		res.Kind, res.Error, res.Hint = l.Kind, l.Error, l.Hint
+		if story.Failures >= enough || !slices.Contains(transient, l.Kind) {
+			res.Outcome = Failed
+		}
+	case functionlog.Waiting:
+		res.Outcome, res.Kind, res.Error, res.Hint = Waits, l.Kind, l.Error, l.Hint
+	}
+	return res
+}
+
+// late is a rotation that has not ended in the time that was given.
+func (res result) late(timeout time.Duration, unread error) result {
+	res.Outcome = Failed
+	switch {
+	case res.Error != "": // the function said why
+	case unread != nil:
+		res.Error = fmt.Sprintf("it has not ended in %s, and the function's log could not be read: %v", timeout, unread)
+	case res.LogGroup == "":
+		res.Error = fmt.Sprintf("it has not ended in %s", timeout)
+	default:
+		res.Error = fmt.Sprintf("it has not ended in %s, and the function has logged no failure", timeout)
+	}
+	if res.Hint == "" {
+		res.Hint = "See whether the function is invoked at all: rekey doctor " + res.Secret
+	}
+	return res
+}
+
+func (res result) failed(err error) result {
+	res.Outcome, res.Kind, res.Error = Failed, rotation.KindName(err), err.Error()
+	return res
+}
