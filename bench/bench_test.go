@@ -23,7 +23,7 @@ func TestRunFails(t *testing.T) {
 		{[]string{"--check", "zip,speed"}, exitUsage, `there is no "speed": choose from init, zip, peak`},
 		{[]string{"--help"}, exitDone, "-runs"},
 		{[]string{"--peer", "testdata"}, exitFailed, "testdata has no template"},
-		{[]string{"--peer", "testdata/broken"}, exitFailed, "lambda_function.py cannot be run: ModuleNotFoundError"},
+		{[]string{"--peer", "testdata/broken"}, exitFailed, "there_is_no_such_module"},
 		{[]string{"--only", "init", "--function", "no-such-function"}, exitFailed, "./functions/no-such-function"},
 	} {
 		var stderr bytes.Buffer

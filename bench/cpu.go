@@ -19,7 +19,7 @@ func processorTime(program string) time.Duration {
 	found, _ := filepath.Glob("/proc/[0-9]*/cmdline") // the pattern is well formed
 	for _, path := range found {
 		command, err := os.ReadFile(path)
-		if err != nil || !strings.Contains(string(command), program) {
+		if err != nil || !strings.Contains(string(command), program+"\x00") { // its first argument, or an interpreter's
 			continue
 		}
 		stat, err := os.ReadFile(filepath.Join(filepath.Dir(path), "stat"))

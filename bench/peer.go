@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 
 	"github.com/rekey-aws/rekey/local/lambda"
 )
@@ -19,6 +20,7 @@ import (
 type peer struct {
 	dir     string
 	modules string // PYTHONPATH, where Python finds what they import
+	python  string // the interpreter; prepare finds it
 }
 
 // bootstrap runs their handlers as Lambda's Python runtime does.
@@ -33,7 +35,7 @@ type official struct {
 }
 
 // templates are those for a target.
-func (p peer) templates(t *target) map[string]official {
+func (p *peer) templates(t *target) map[string]official {
 	found := map[string]official{}
 	for strategy, suffix := range map[string]string{single: "SingleUser", alternating: "MultiUser"} {
 		handler := filepath.Join(p.dir, t.templates+suffix, "lambda_function.py")
@@ -44,23 +46,30 @@ func (p peer) templates(t *target) map[string]official {
 	return found
 }
 
-// check refuses a folder without templates, and templates that cannot be run here.
-func (p peer) check(ctx context.Context, dir string) error {
+// prepare finds Python, and refuses a folder without templates, and templates that cannot be
+// run here.
+func (p *peer) prepare(ctx context.Context, dir string) error {
 	if p.dir == "" {
 		return nil
+	}
+	// Not what PATH has, which may be a script that chooses one, and takes its time.
+	found, err := exec.CommandContext(ctx, "python3", "-c", "import sys; print(sys.executable)").Output()
+	if err != nil {
+		return fmt.Errorf("--peer needs python3: %w", err)
+	}
+	p.python = strings.TrimSpace(string(found))
+	program, err := p.program(filepath.Join(dir, "check"))
+	if err != nil {
+		return err
 	}
 	runs := 0
 	for _, t := range targets() {
 		for _, o := range p.templates(t) {
-			program, err := p.program(filepath.Join(dir, "check"))
-			if err != nil {
-				return err
-			}
 			cmd := exec.CommandContext(ctx, program, "import")
-			cmd.Env = []string{"PATH=" + lambdaPath, "PYTHONPATH=" + p.modules, "HANDLER=" + o.handler, "AUTHORITY=" + os.DevNull}
+			cmd.Env = []string{"PYTHONPATH=" + p.modules, "HANDLER=" + o.handler, "AUTHORITY=" + os.DevNull}
 			if out, err := cmd.CombinedOutput(); err != nil {
-				return fmt.Errorf("%s cannot be run: %s (%w): it needs python3 with boto3, and pgdb (PyGreSQL) or pymysql: install them, or name their folder in PYTHONPATH",
-					o.handler, bytes.TrimSpace(out), err)
+				return fmt.Errorf("%s cannot be run by %s: %s (%w): it needs boto3, and pgdb (PyGreSQL) or pymysql: install them, or name their folder in PYTHONPATH",
+					o.handler, p.python, bytes.TrimSpace(out), err)
 			}
 			runs++
 		}
@@ -71,21 +80,18 @@ func (p peer) check(ctx context.Context, dir string) error {
 	return nil
 }
 
-// lambdaPath is the PATH of functions, as local/lambda has it.
-const lambdaPath = "/usr/local/bin:/usr/bin/:/bin:/opt/bin"
-
 // program writes the bootstrap to a folder of its own.
-func (p peer) program(dir string) (string, error) {
+func (p *peer) program(dir string) (string, error) {
 	path := filepath.Join(dir, "bootstrap")
 	err := os.MkdirAll(dir, 0o700)
 	if err == nil {
-		err = os.WriteFile(path, bootstrap, 0o700) //nolint:gosec // it is to be run
+		err = os.WriteFile(path, append([]byte("#!"+p.python+"\n"), bootstrap...), 0o700) //nolint:gosec // it is to be run
 	}
 	return path, err
 }
 
 // contestant is the template for a strategy on a target; nil if there is none.
-func (p peer) contestant(t *target, strategy, dir string) (*contestant, error) {
+func (p *peer) contestant(t *target, strategy, dir string) (*contestant, error) {
 	o, ok := p.templates(t)[strategy]
 	if !ok {
 		return nil, nil
@@ -95,7 +101,7 @@ func (p peer) contestant(t *target, strategy, dir string) (*contestant, error) {
 }
 
 // env are the settings of a template, beside those of ours.
-func (p peer) env(handler string, ours map[string]string, endpoint string) map[string]string {
+func (p *peer) env(handler string, ours map[string]string, endpoint string) map[string]string {
 	env := maps.Clone(ours)
 	maps.Copy(env, map[string]string{"HANDLER": handler, "AUTHORITY": ours["SSL_CERT_FILE"], "PYTHONPATH": p.modules, "SECRETS_MANAGER_ENDPOINT": endpoint})
 	delete(env, "SSL_CERT_FILE")
@@ -103,7 +109,7 @@ func (p peer) env(handler string, ours map[string]string, endpoint string) map[s
 }
 
 // starters are all templates, for the section init.
-func (p peer) starters(dir string) (all []*starter, err error) {
+func (p *peer) starters(dir string) (all []*starter, err error) {
 	for _, t := range targets() {
 		for _, strategy := range t.strategies {
 			o, ok := p.templates(t)[strategy]

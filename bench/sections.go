@@ -56,7 +56,7 @@ func measure(ctx context.Context, o options, progress io.Writer) (_ *report, err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	b := &bench{options: o, progress: progress, dir: dir, binaries: map[string]string{}}
-	if err := o.peer.check(ctx, dir); err != nil {
+	if err := b.peer.prepare(ctx, dir); err != nil {
 		return nil, err
 	}
 	r := &report{

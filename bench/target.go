@@ -107,7 +107,7 @@ func statements(e database.Engine, name, password, strategy string) []string {
 	return all
 }
 
-// administrators make one who may manage a user: docs/engines/administrators.md.
+// administrators make one who may manage a user, as RDS makes them.
 func administrators(e database.Engine, engine, admin, password, user string) []string {
 	switch {
 	case engine == "redshift":
@@ -117,9 +117,7 @@ func administrators(e database.Engine, engine, admin, password, user string) []s
 	}
 	return []string{
 		"CREATE USER " + admin + "@'%' IDENTIFIED BY '" + password + "'",
-		"GRANT CREATE USER ON *.* TO " + admin + "@'%'",
-		"GRANT SELECT ON mysql.* TO " + admin + "@'%'",
-		"GRANT SELECT ON app.* TO " + admin + "@'%' WITH GRANT OPTION",
+		"GRANT ALL PRIVILEGES ON *.* TO " + admin + "@'%' WITH GRANT OPTION", // ours needs less, the official template for MariaDB does not
 	}
 }
 

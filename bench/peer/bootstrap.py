@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Runs a handler that was written for AWS Lambda's Python runtime, as that runtime does:
 https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 
