@@ -31,6 +31,7 @@ import (
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/status"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/submit"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/terminal"
+	"github.com/rekey-aws/rekey/cmd/rekey/internal/unstick"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/usage"
 )
 
@@ -50,6 +51,7 @@ type commands struct {
 	Doctor   doctor.Command           `cmd:"" help:"Find out what is wrong with a secret's rotation, and what mends it."`
 	Rotate   rotating.Command         `cmd:"" help:"Rotate secrets now, and follow each rotation to its end."`
 	Rehearse rotating.RehearseCommand `cmd:"" help:"Try a rotation's test on the current value; nothing is changed."`
+	Unstick  unstick.Command          `cmd:"" help:"Say which side holds which credential of a stuck secret, and mend it."`
 	Version  kong.VersionFlag         `help:"Print the version."`
 }
 

@@ -82,6 +82,7 @@ func scriptCommands() map[string]scriptCommand {
 		programCommands,
 		terminalCommands,
 		secretCommands,
+		doctorCommands,
 		fleetCommands,
 	} {
 		maps.Copy(all, some)

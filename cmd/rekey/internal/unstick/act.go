@@ -1,0 +1,101 @@
+package unstick
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+
+	"github.com/rekey-aws/rekey/cmd/rekey/internal/account"
+	"github.com/rekey-aws/rekey/shared/rotation"
+)
+
+// carryOut makes a plan's steps, in their order. A step that AWS refuses ends it; but that a
+// rotation cannot be run again is no error: the next plan does without.
+func (r *repair) carryOut(ctx context.Context, p plan) error {
+	for _, s := range p.steps {
+		var err error
+		switch s.act {
+		case rotate:
+			err = r.rotate(ctx, s.version)
+		case move:
+			err = r.label(ctx, rotation.Current, s.from, &s.version)
+		case discard:
+			err = r.label(ctx, rotation.Pending, s.from, nil)
+		}
+		if err != nil {
+			r.outcome.Verdict = refused
+			return err
+		}
+		r.outcome.Steps = append(r.outcome.Steps, written([]step{s}, true)...)
+		r.screen.Println("  " + r.screen.Verdict("ok") + "  " + s.said())
+	}
+	return nil
+}
+
+// label moves a label, or takes it away where there is no version to get it. Both are refused
+// by Secrets Manager if the label is not where the diagnosis saw it.
+func (r *repair) label(ctx context.Context, label, from string, to *string) error {
+	_, err := r.api.UpdateSecretVersionStage(ctx, &secretsmanager.UpdateSecretVersionStageInput{
+		SecretId: &r.report.Secret, VersionStage: &label, RemoveFromVersionId: &from, MoveToVersionId: to,
+	})
+	return account.Explain(ctx, "moving "+label+": UpdateSecretVersionStage", err)
+}
+
+// rotate runs a rotation, and waits for its end. Whether that was a good one, the next
+// diagnosis tells.
+func (r *repair) rotate(ctx context.Context, version string) error {
+	in := &secretsmanager.RotateSecretInput{SecretId: &r.report.Secret}
+	if version != "" {
+		in.ClientRequestToken = &version
+	}
+	r.tried, r.renewed = true, version == ""
+	out, err := r.api.RotateSecret(ctx, in)
+	var (
+		invalid *types.InvalidRequestException
+		denied  = smithyCode(err, "AccessDeniedException")
+	)
+	switch {
+	case errors.As(err, &invalid) && strings.Contains(invalid.ErrorMessage(), "reattempted"):
+		// Secrets Manager runs it again by itself, and says so.
+	case denied && strings.Contains(err.Error(), "cannot invoke"):
+		// The function is gone, or may not be invoked: labels are what is left.
+		r.screen.Println("  " + r.screen.Verdict("fail") + "  " + account.Explain(ctx, "RotateSecret", err).Error())
+		return nil
+	case err != nil:
+		return account.Explain(ctx, "running the rotation: RotateSecret", err)
+	case version == "":
+		version = aws.ToString(out.VersionId)
+	}
+	return r.await(ctx, version)
+}
+
+// pollEvery is how often is asked whether a rotation has ended.
+const pollEvery = 500 * time.Millisecond
+
+func (r *repair) await(ctx context.Context, version string) error {
+	r.screen.Begin("the rotation runs, to version " + version)
+	defer r.screen.Stop()
+	end := time.After(r.command.Wait)
+	for {
+		out, err := r.api.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &r.report.Secret})
+		if err != nil {
+			return account.Explain(ctx, "the rotation runs; asking how it goes: DescribeSecret", err)
+		}
+		if slices.Contains(out.VersionIdsToStages[version], rotation.Current) {
+			return nil
+		}
+		select {
+		case <-time.After(pollEvery):
+		case <-end:
+			return nil
+		case <-ctx.Done():
+			return errors.New("interrupted: the rotation goes on by itself")
+		}
+	}
+}
