@@ -89,4 +89,9 @@ func (s *session) Try(_ context.Context, statements []string) error {
 	return nil
 }
 
+// Inspect is of [dbuser.Session]. Rotations do not ask it.
+func (*session) Inspect(context.Context) (dbuser.Inspection, error) {
+	return dbuser.Inspection{}, errors.New("the simulated database is not inspected")
+}
+
 func (*session) Close() error { return nil }
