@@ -100,7 +100,7 @@ func (r *repair) run(ctx context.Context) error {
 			r.outcome.Steps = append(r.outcome.Steps, written(p.steps, false)...)
 			return nil
 		}
-		if err := confirm.Ask(ctx, r.screen, nil, r.command.Yes, "Do it?"); err != nil {
+		if err := confirm.Ask(ctx, r.screen, nil, r.command.Yes, "Mend "+r.report.Name+" so?"); err != nil {
 			return err
 		}
 		if fresh, err := r.stillSo(ctx, p); err != nil {
