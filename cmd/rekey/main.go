@@ -18,6 +18,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/rekey-aws/rekey/cmd/rekey/internal/completion"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/demo"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/detect"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/doctor"
@@ -52,7 +53,10 @@ type commands struct {
 	Rotate   rotating.Command         `cmd:"" help:"Rotate secrets now, and follow each rotation to its end."`
 	Rehearse rotating.RehearseCommand `cmd:"" help:"Try a rotation's test on the current value; nothing is changed."`
 	Unstick  unstick.Command          `cmd:"" help:"Say which side holds which credential of a stuck secret, and mend it."`
-	Version  kong.VersionFlag         `help:"Print the version."`
+
+	Completion completion.Command       `cmd:"" help:"Print what completes command lines in bash, zsh or fish."`
+	Complete   completion.AnswerCommand `cmd:"" hidden:""`
+	Version    kong.VersionFlag         `help:"Print the version."`
 }
 
 // The exit codes.
