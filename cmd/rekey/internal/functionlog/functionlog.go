@@ -41,7 +41,8 @@ const (
 // Story is what is known of one rotation.
 type Story struct {
 	Last     Line
-	Failures int // invocations that failed
+	Failure  Line // the last; a further try may have begun since
+	Failures int  // invocations that failed
 }
 
 // Group is the log group of a function, given by its ARN.
@@ -238,6 +239,9 @@ func (g *group) take(text string, at time.Time) {
 	if l.Outcome == Failed {
 		s.requests[l.RequestID] = true
 		s.story.Failures = len(s.requests)
+		if !l.Time.Before(s.story.Failure.Time) {
+			s.story.Failure = l
+		}
 	}
 	if !l.Time.Before(s.story.Last.Time) {
 		s.story.Last = l

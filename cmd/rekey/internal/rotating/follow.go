@@ -72,7 +72,7 @@ func (r *run) follow(ctx context.Context, s *fleet.Secret, version string, past 
 		case err != nil:
 			return res.failed(err)
 		case slices.Contains(labels.of[version], rotation.Current):
-			res.Outcome, res.Step = Rotated, ""
+			res.Outcome, res.Step, res.Kind, res.Error, res.Hint = Rotated, "", "", "", ""
 			return res
 		case !slices.Contains(labels.of[version], rotation.Pending) && n > 3: // a list may lag
 			return res.failed(fmt.Errorf("%s was taken from version %s before it became current, as storing a value by hand does: %w. "+
@@ -114,18 +114,20 @@ func (r *run) look(ctx context.Context, s *fleet.Secret) (labelling, error) {
 	return labelling{out.VersionIdsToStages, aws.ToBool(out.RotationEnabled)}, nil
 }
 
-// with is what the function's log adds: how far it is, or that it came to an end.
+// with is what the function's log adds: how far it is, or that it came to an end. What the
+// last failure was is known on while a further try runs.
 func (res result) with(story functionlog.Story) result {
-	l := story.Last
-	res.Step, res.Kind, res.Error, res.Hint = l.Step, "", "", ""
-	switch l.Outcome {
-	case functionlog.Failed:
-		res.Kind, res.Error, res.Hint = l.Kind, l.Error, l.Hint
-		if story.Failures >= enough || !slices.Contains(transient, l.Kind) {
-			res.Outcome = Failed
-		}
-	case functionlog.Waiting:
-		res.Outcome, res.Kind, res.Error, res.Hint = Waits, l.Kind, l.Error, l.Hint
+	res.Step, res.Kind, res.Error, res.Hint = story.Last.Step, "", "", ""
+	told := story.Failure
+	if story.Last.Outcome == functionlog.Waiting {
+		told, res.Outcome = story.Last, Waits
+	}
+	if told.Step == "" {
+		return res
+	}
+	res.Step, res.Kind, res.Error, res.Hint = told.Step, told.Kind, told.Error, told.Hint
+	if res.Outcome != Waits && (story.Failures >= enough || !slices.Contains(transient, told.Kind)) {
+		res.Outcome = Failed
 	}
 	return res
 }
