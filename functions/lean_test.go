@@ -64,7 +64,7 @@ func TestFunctionsAreLean(t *testing.T) {
 			packages := dependencies(t, "./"+name, "{{.ImportPath}}")
 			for _, p := range never {
 				if slices.Contains(packages, p) {
-					t.Errorf("%s is in it: see go list -deps -f "{{.ImportPath}} {{.Imports}}" for by whom", p)
+					t.Errorf("%s is in it: go list -deps -json tells by whom", p)
 				}
 			}
 			var services []string
