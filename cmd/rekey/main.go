@@ -27,6 +27,7 @@ import (
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/inject"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/plan"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/provider"
+	"github.com/rekey-aws/rekey/cmd/rekey/internal/reference"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/rotating"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/serve"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/status"
@@ -36,27 +37,34 @@ import (
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/usage"
 )
 
-type commands struct {
-	Demo     demo.Command             `cmd:"" help:"Rotate a real database password on this machine, and prove it."`
-	Local    serve.Command            `cmd:"" help:"Serve Secrets Manager on this machine, for the AWS CLI and the SDKs."`
-	Init     plan.InitCommand         `cmd:"" help:"Write an example of rekey.yaml, which says what to deploy."`
-	Cost     plan.CostCommand         `cmd:"" help:"Check a rekey.yaml, and say what it costs a month."`
-	Get      fetch.Command            `cmd:"" help:"Write a secret, or a field of it, to a pipe or a file."`
-	Inject   inject.Command           `cmd:"" help:"Fill secrets into a template."`
-	Value    plan.ValueCommand        `cmd:"" help:"Write the first value of a secret, as rekey.yaml describes it, to a pipe."`
-	Audit    detect.Command           `cmd:"" help:"Find in recorded CloudTrail what someone should act on."`
-	Provider provider.Command         `cmd:"" help:"List the vendors whose keys are rotated, and try out a file for another."`
-	Submit   submit.Command           `cmd:"" help:"Hand over the new key that a rotation waits for."`
-	Status   status.Command           `cmd:"" help:"Show the state of every secret: rotating, stuck, overdue, off."`
-	Exec     execute.Command          `cmd:"" help:"Start a command with secrets in its environment, or in files in memory."`
-	Doctor   doctor.Command           `cmd:"" help:"Find out what is wrong with a secret's rotation, and what mends it."`
-	Rotate   rotating.Command         `cmd:"" help:"Rotate secrets now, and follow each rotation to its end."`
-	Rehearse rotating.RehearseCommand `cmd:"" help:"Try a rotation's test on the current value; nothing is changed."`
-	Unstick  unstick.Command          `cmd:"" help:"Say which side holds which credential of a stuck secret, and mend it."`
+//go:generate go run . reference ../../docs/cli.md
 
-	Completion completion.Command       `cmd:"" help:"Print what completes command lines in bash, zsh or fish."`
-	Complete   completion.AnswerCommand `cmd:"" hidden:""`
-	Version    kong.VersionFlag         `help:"Print the version."`
+// commands are all, in the order of rekey --help and of docs/cli.md.
+type commands struct {
+	Exec   execute.Command `cmd:"" group:"Secrets in use" help:"Start a command with secrets in its environment, or in files in memory."`
+	Get    fetch.Command   `cmd:"" group:"Secrets in use" help:"Write a secret, or a field of it, to a pipe or a file."`
+	Inject inject.Command  `cmd:"" group:"Secrets in use" help:"Fill secrets into a template."`
+
+	Status   status.Command           `cmd:"" group:"Operation" help:"Show the state of every secret: rotating, stuck, overdue, off."`
+	Rotate   rotating.Command         `cmd:"" group:"Operation" help:"Rotate secrets now, and follow each rotation to its end."`
+	Rehearse rotating.RehearseCommand `cmd:"" group:"Operation" help:"Try a rotation's test on the current value; nothing is changed."`
+	Doctor   doctor.Command           `cmd:"" group:"Operation" help:"Find out what is wrong with a secret's rotation, and what mends it."`
+	Unstick  unstick.Command          `cmd:"" group:"Operation" help:"Say which side holds which credential of a stuck secret, and mend it."`
+	Submit   submit.Command           `cmd:"" group:"Operation" help:"Hand over the new key that a rotation waits for."`
+	Audit    detect.Command           `cmd:"" group:"Operation" help:"Find in recorded CloudTrail what someone should act on."`
+
+	Init     plan.InitCommand  `cmd:"" group:"Deployment" help:"Write an example of rekey.yaml, which says what to deploy."`
+	Cost     plan.CostCommand  `cmd:"" group:"Deployment" help:"Check a rekey.yaml, and say what it costs a month."`
+	Value    plan.ValueCommand `cmd:"" group:"Deployment" help:"Write the first value of a secret, as rekey.yaml describes it, to a pipe."`
+	Provider provider.Command  `cmd:"" group:"Deployment" help:"List the vendors whose keys are rotated, and try out a file for another."`
+
+	Demo       demo.Command       `cmd:"" group:"On this machine" help:"Rotate a real database password on this machine, and prove it."`
+	Local      serve.Command      `cmd:"" group:"On this machine" help:"Serve Secrets Manager on this machine, for the AWS CLI and the SDKs."`
+	Completion completion.Command `cmd:"" group:"On this machine" help:"Print what completes command lines in bash, zsh or fish."`
+
+	Complete  completion.AnswerCommand `cmd:"" hidden:""`
+	Reference reference.Command        `cmd:"" hidden:""`
+	Version   kong.VersionFlag         `help:"Print the version."`
 }
 
 // The exit codes.
@@ -89,15 +97,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int
 			panic(p)
 		}
 	}()
-	parser, err := kong.New(&commands{},
-		kong.Name("rekey"), kong.Description("Rotates secrets of AWS Secrets Manager."),
-		kong.Writers(stdout, stderr), kong.Vars{"version": version()},
-		kong.Exit(func(code int) { panic(exit(code)) }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
-	)
-	if err != nil {
-		panic(err) // the commands above are malformed
-	}
+	parser := commandLine(stdout, stderr, func(code int) { panic(exit(code)) })
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
@@ -126,6 +126,19 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int
 		return exitFailed
 	}
 	return exitDone
+}
+
+// commandLine reads command lines. Kong ends the process by exit.
+func commandLine(stdout, stderr io.Writer, exit func(code int)) *kong.Kong {
+	parser, err := kong.New(&commands{},
+		kong.Name("rekey"), kong.Description("Rotates secrets of AWS Secrets Manager."),
+		kong.Writers(stdout, stderr), kong.Vars{"version": version()}, kong.Exit(exit),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
+	)
+	if err != nil {
+		panic(err) // the commands above are malformed
+	}
+	return parser
 }
 
 // complain writes an error: its first line is the error, further ones are what another

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alecthomas/kong"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/rekey-aws/rekey/local/database/databasetest"
@@ -98,7 +99,7 @@ func TestUsage(t *testing.T) {
 		args []string
 		says string
 	}{
-		"no such command":     {[]string{"rotate"}, "rotate"},
+		"no such command":     {[]string{"turn"}, "turn"},
 		"no such flag":        {[]string{"demo", "--fast"}, "--fast"},
 		"no such engine":      {[]string{"demo", "--engine", "oracle"}, "--engine"},
 		"argument":            {[]string{"local", "x"}, "x"},
@@ -131,14 +132,24 @@ func TestUsage(t *testing.T) {
 }
 
 func TestHelpAndVersion(t *testing.T) {
-	for _, args := range [][]string{nil, {"--help"}, {"demo", "--help"}, {"local", "--help"}, {"audit", "--help"}, {"audit", "replay", "--help"}, {"audit", "test", "--help"}, {"--version"}} {
-		stdout, stderr, code := result(t, rekey(t, args...))
-		if code != exitDone || stderr != "" || !strings.Contains(stdout, "rekey") {
-			t.Errorf("%v: exit code %d, stderr %q, stdout %q", args, code, stderr, stdout)
+	t.Setenv("COLUMNS", "80")
+	lines := [][]string{nil, {"--help"}, {"--version"}}
+	for _, n := range commandLine(io.Discard, io.Discard, nil).Model.Leaves(true) {
+		lines = append(lines, append(strings.Fields(n.Path()), "--help"))
+		if parent := n.Parent; parent.Type == kong.CommandNode {
+			lines = append(lines, append(strings.Fields(parent.Path()), "--help"))
 		}
-		for _, line := range strings.Split(stdout, "\n") {
-			if len(line) > 80 {
-				t.Errorf("%v: a line of %d columns: %s", args, len(line), line)
+	}
+	for _, args := range lines {
+		var out, complaint bytes.Buffer
+		code := run(t.Context(), args, &out, &complaint)
+		stdout := out.String()
+		if code != exitDone || complaint.Len() > 0 || !strings.Contains(stdout, "rekey") {
+			t.Errorf("%v: exit code %d, stderr %q, stdout %q", args, code, complaint.String(), stdout)
+		}
+		for line := range strings.Lines(stdout) {
+			if len([]rune(line)) > 81 {
+				t.Errorf("%v: a line of %d columns: %s", args, len([]rune(line))-1, line)
 			}
 		}
 	}

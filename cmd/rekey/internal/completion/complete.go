@@ -74,7 +74,7 @@ func (l *line) read(w string) {
 // flag is the one of a name: --name or -n.
 func (l *line) flag(name string) *kong.Flag {
 	for _, f := range l.flags() {
-		if name == "--"+f.Name || f.Short != 0 && name == "-"+string(f.Short) {
+		if slices.Contains(names(f), name) || f.Short != 0 && name == "-"+string(f.Short) {
 			return f
 		}
 	}
@@ -132,11 +132,24 @@ func (l *line) commands(current string) answer {
 func (l *line) unusedFlags(current string) answer {
 	a := answer{kind: words}
 	for _, f := range l.flags() {
-		if name := "--" + f.Name; strings.HasPrefix(name, current) && (f.IsCumulative() || !slices.Contains(l.used, f)) {
-			a.words = append(a.words, word{name, f.Help})
+		if !f.IsCumulative() && slices.Contains(l.used, f) {
+			continue
+		}
+		for _, name := range names(f) {
+			if strings.HasPrefix(name, current) {
+				a.words = append(a.words, word{name, f.Help})
+			}
 		}
 	}
 	return a
+}
+
+// names are what a flag is called, without its letter.
+func names(f *kong.Flag) []string {
+	if f.Tag.Negatable == "_" { // kong's word for --no- before the name
+		return []string{"--" + f.Name, "--no-" + f.Name}
+	}
+	return []string{"--" + f.Name}
 }
 
 // positional is the argument that is being written.

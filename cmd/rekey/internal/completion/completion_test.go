@@ -19,6 +19,7 @@ type grammar struct {
 		File   string `type:"path" short:"o"`
 		Folder string `type:"existingdir"`
 		Hidden bool   `hidden:""`
+		Wait   bool   `negatable:"" default:"true"`
 	} `cmd:"" aliases:"r" help:"Reads."`
 	Remote struct {
 		Run struct {
@@ -47,6 +48,9 @@ func TestComplete(t *testing.T) {
 		"read name ":               "red green :words",
 		"r name red g":             "green :words",
 		"read --f":                 "--form --file --folder :words",
+		"read --wa":                "--wait :words",
+		"read --no":                "--no-wait :words",
+		"read --no-wait --wa":      ":words",
 		"read --form ":             "table json :words",
 		"read --form=":             "--form=table --form=json :words",
 		"read --form=j":            "--form=json :words",

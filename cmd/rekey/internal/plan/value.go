@@ -27,7 +27,9 @@ type ValueCommand struct {
 func (ValueCommand) Help() string {
 	return `The first value of a secret is what the file says of it, and what is secret, such as the password: that is read from standard input, a line each; on a terminal it is asked for and not shown. The value goes to standard output, which must be a pipe or a file:
 
-  rekey value orders.app | aws secretsmanager put-secret-value --secret-id shop/production/orders/app --secret-string file:///dev/stdin`
+  rekey value orders.app |
+    aws secretsmanager put-secret-value --secret-string file:///dev/stdin \
+      --secret-id shop/production/orders/app`
 }
 
 // Run writes the value.
