@@ -84,6 +84,7 @@ func scriptCommands() map[string]scriptCommand {
 		secretCommands,
 		doctorCommands,
 		fleetCommands,
+		operatorCommands,
 	} {
 		maps.Copy(all, some)
 	}
