@@ -16,13 +16,16 @@ import (
 )
 
 // carryOut makes a plan's steps, in their order. A step that AWS refuses ends it; but that a
-// rotation cannot be run again is no error: the next plan does without.
+// rotation cannot be run again, or does not end well, is no error: the next plan does without.
 func (r *repair) carryOut(ctx context.Context, p plan) error {
 	for _, s := range p.steps {
-		var err error
+		var (
+			flaw string // why the step is not done
+			err  error
+		)
 		switch s.act {
 		case rotate:
-			err = r.rotate(ctx, s.version)
+			flaw, err = r.rotate(ctx, s.version)
 		case move:
 			err = r.label(ctx, rotation.Current, s.from, &s.version)
 		case discard:
@@ -32,7 +35,11 @@ func (r *repair) carryOut(ctx context.Context, p plan) error {
 			r.outcome.Verdict = refused
 			return err
 		}
-		r.outcome.Steps = append(r.outcome.Steps, written([]step{s}, true)...)
+		r.outcome.Steps = append(r.outcome.Steps, written([]step{s}, flaw == "")...)
+		if flaw != "" {
+			r.screen.Println("  " + r.screen.Verdict("fail") + "  " + s.said() + ": " + flaw)
+			continue
+		}
 		r.screen.Println("  " + r.screen.Verdict("ok") + "  " + s.said())
 	}
 	return nil
@@ -47,9 +54,8 @@ func (r *repair) label(ctx context.Context, label, from string, to *string) erro
 	return account.Explain(ctx, "moving "+label+": UpdateSecretVersionStage", err)
 }
 
-// rotate runs a rotation, and waits for its end. Whether that was a good one, the next
-// diagnosis tells.
-func (r *repair) rotate(ctx context.Context, version string) error {
+// rotate runs a rotation, and waits for its good end. A flaw is why there was none.
+func (r *repair) rotate(ctx context.Context, version string) (flaw string, err error) {
 	in := &secretsmanager.RotateSecretInput{SecretId: &r.report.Secret}
 	if version != "" {
 		in.ClientRequestToken = &version
@@ -65,10 +71,9 @@ func (r *repair) rotate(ctx context.Context, version string) error {
 		// Secrets Manager runs it again by itself, and says so.
 	case denied && strings.Contains(err.Error(), "cannot invoke"):
 		// The function is gone, or may not be invoked: labels are what is left.
-		r.screen.Println("  " + r.screen.Verdict("fail") + "  " + account.Explain(ctx, "RotateSecret", err).Error())
-		return nil
+		return "Secrets Manager cannot invoke the function", nil
 	case err != nil:
-		return account.Explain(ctx, "running the rotation: RotateSecret", err)
+		return "", account.Explain(ctx, "running the rotation: RotateSecret", err)
 	case version == "":
 		version = aws.ToString(out.VersionId)
 	}
@@ -78,24 +83,24 @@ func (r *repair) rotate(ctx context.Context, version string) error {
 // pollEvery is how often is asked whether a rotation has ended.
 const pollEvery = 500 * time.Millisecond
 
-func (r *repair) await(ctx context.Context, version string) error {
+func (r *repair) await(ctx context.Context, version string) (flaw string, err error) {
 	r.screen.Begin("the rotation runs, to version " + version)
 	defer r.screen.Stop()
 	end := time.After(r.command.Wait)
 	for {
 		out, err := r.api.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &r.report.Secret})
 		if err != nil {
-			return account.Explain(ctx, "the rotation runs; asking how it goes: DescribeSecret", err)
+			return "", account.Explain(ctx, "the rotation runs; asking how it goes: DescribeSecret", err)
 		}
 		if slices.Contains(out.VersionIdsToStages[version], rotation.Current) {
-			return nil
+			return "", nil
 		}
 		select {
 		case <-time.After(pollEvery):
 		case <-end:
-			return nil
+			return "it has not ended well within " + r.command.Wait.String(), nil
 		case <-ctx.Done():
-			return errors.New("interrupted: the rotation goes on by itself")
+			return "", errors.New("interrupted: the rotation goes on by itself")
 		}
 	}
 }

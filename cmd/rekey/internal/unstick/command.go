@@ -136,7 +136,7 @@ func (r *repair) examine(ctx context.Context) error {
 }
 
 func (r *repair) situation() situation {
-	s := situationOf(r.report.Versions, r.report.Rotates)
+	s := situationOf(r.report.Labels, r.report.Versions, r.report.Rotates)
 	s.tried, s.renewed = r.tried, r.renewed
 	return s
 }

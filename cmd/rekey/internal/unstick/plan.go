@@ -31,21 +31,30 @@ func (v *version) unknown() bool {
 	return v != nil && !v.empty && v.login != rotation.LoginWorks && v.login != rotation.LoginRefused
 }
 
-// situationOf reads a diagnosis.
-func situationOf(versions []rotation.VersionLogin, rotates bool) situation {
+// situationOf reads which labels there are, by version, and what a diagnosis said of versions.
+// One that it said nothing of is not known to log in or not.
+func situationOf(labels map[string][]string, logins []rotation.VersionLogin, rotates bool) situation {
 	s := situation{rotates: rotates}
-	for _, found := range versions {
+	known := map[string]version{}
+	for _, found := range logins {
 		v := version{id: found.ID, login: found.Login, empty: found.Said == rotation.NoValue}
-		has := func(label string) bool { return slices.Contains(found.Stages, label) }
-		switch {
+		known[v.id] = v
+		if len(labels[v.id]) == 0 {
+			s.older = append(s.older, v)
+		}
+	}
+	for id, stages := range labels {
+		v, found := known[id]
+		if !found {
+			v = version{id: id, login: rotation.LoginUnknown}
+		}
+		switch has := func(label string) bool { return slices.Contains(stages, label) }; {
 		case has(rotation.Current):
 			s.current = &v
 		case has(rotation.Pending):
 			s.pending = &v
 		case has(rotation.Previous):
 			s.previous = &v
-		case len(found.Stages) == 0:
-			s.older = append(s.older, v)
 		}
 	}
 	return s

@@ -187,19 +187,30 @@ func checkSafe(t *testing.T, text string, s situation) {
 
 func TestSituationOf(t *testing.T) {
 	t.Parallel()
-	versions := []rotation.VersionLogin{
+	labels := map[string][]string{"c": {"AWSCURRENT", "blue"}, "p": {"AWSPENDING"}, "o": {"AWSPREVIOUS"}, "mine": {"green"}}
+	logins := []rotation.VersionLogin{
 		{ID: "c", Stages: []string{"AWSCURRENT", "blue"}, Login: rotation.LoginRefused},
 		{ID: "p", Stages: []string{"AWSPENDING"}, Login: rotation.LoginUnknown, Said: rotation.NoValue},
 		{ID: "o", Stages: []string{"AWSPREVIOUS"}, Login: rotation.LoginWorks},
 		{ID: "mine", Stages: []string{"green"}, Login: rotation.LoginWorks},
 		{ID: "u", Login: rotation.LoginWorks},
 	}
-	s := situationOf(versions, true)
+	s := situationOf(labels, logins, true)
 	if s.current.id != "c" || !s.pending.empty || s.previous.id != "o" || len(s.older) != 1 || s.older[0].id != "u" || !s.rotates {
 		t.Errorf("got %+v", s)
 	}
-	versions = []rotation.VersionLogin{{ID: "c", Stages: []string{"AWSCURRENT", "AWSPENDING"}, Login: rotation.LoginWorks}}
-	if s := situationOf(versions, false); s.pending != nil || decide(s).verdict != healthy {
+
+	// What the function could not read, it says nothing of.
+	s = situationOf(labels, logins[:1], true)
+	if !s.pending.unknown() || !s.previous.unknown() || decide(s).verdict != refuse {
+		t.Errorf("what nobody looked at is taken for known: %+v", s)
+	}
+	if s = situationOf(labels, nil, true); !s.current.unknown() || decide(s).verdict != refuse {
+		t.Errorf("without a diagnosis: %+v", decide(s))
+	}
+
+	both := map[string][]string{"c": {"AWSCURRENT", "AWSPENDING"}}
+	if s := situationOf(both, []rotation.VersionLogin{{ID: "c", Login: rotation.LoginWorks}}, false); s.pending != nil || decide(s).verdict != healthy {
 		t.Errorf("a version with both labels is taken for a pending one: %+v", s)
 	}
 }
