@@ -173,6 +173,13 @@ type bench struct {
 	store   *rotationtest.Store
 	machine *rotation.Machine
 	clock   time.Time
+	fault   *fault // of a diagnosis
+}
+
+// fault is one that a test has planned.
+type fault struct {
+	at   int
+	fate rotationtest.Fate
 }
 
 const grace = 24 * time.Hour

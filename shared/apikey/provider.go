@@ -130,6 +130,19 @@ type Provider interface {
 	Revoke(ctx context.Context, a Account, k Key) error
 }
 
+// Checker is a [Provider] whose Check waits until a new key is known everywhere, and
+// that can also ask about one that must be known already.
+type Checker interface {
+	// CheckNow is Check without any wait.
+	CheckNow(ctx context.Context, a Account, k Key) error
+}
+
+// Asking is a [Provider] whose Check asks nobody for some accounts.
+type Asking interface {
+	// Asks reports whether Check asks whoever takes the key.
+	Asks(a Account) bool
+}
+
 // Installer is a [Provider] whose material we choose, and which must be told it.
 type Installer interface {
 	// Install makes the material valid at the vendor. Idempotent.

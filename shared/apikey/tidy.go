@@ -85,48 +85,74 @@ func (e *Engine) previous(ctx context.Context, r rotation.Request, t target) (Ke
 	return previous.account.Current, nil
 }
 
-// makeRoom ends what earlier tries left behind, and refuses if the account has
-// as many keys as the vendor allows.
-func (e *Engine) makeRoom(ctx context.Context, r rotation.Request, t target) error {
+// room is what the account's keys leave for one more.
+type room struct {
+	keys    []Key     // all there are
+	over    []Key     // what earlier tries left behind, and may be ended
+	live    int       // without those
+	ordered bool      // the order that follows gets one that is there
+	busy    time.Time // until then an earlier try's key may be stored
+	inGrace bool      // one is an old key whose time is not over
+}
+
+// room looks at the account's keys, and changes nothing.
+func (e *Engine) room(ctx context.Context, r rotation.Request, t target) (room, error) {
 	h := holders{current: t.account.Current}
 	keys, err := e.list(ctx, r, t, &h)
 	if err != nil {
-		return err
+		return room{}, err
 	}
-	live, ordered := len(keys), false
-	var busy time.Time
-	inGrace := false
+	m := room{keys: keys, live: len(keys)}
 	for _, k := range keys {
 		whose, lease := e.origin(r.Rotation, t, h, k)
 		switch {
 		case whose == kept || whose == foreign || !t.traits.Revokes:
-			continue
 		case whose == thisTry && t.traits.Idempotent:
-			ordered = true // the order that follows gets this one
-			continue
+			m.ordered = true
 		case e.now().Before(lease):
-			busy = latest(busy, lease)
-			continue
+			m.busy = latest(m.busy, lease)
 		case (whose == earlier || !t.traits.Named) && !e.superseded(t, keys, k):
-			inGrace = true
-			continue
+			m.inGrace = true
+		default:
+			m.over = append(m.over, k)
+			m.live--
 		}
+	}
+	if m.fits(t) {
+		return m, nil
+	}
+	if h.previous.ID == "" {
+		if h.previous, err = e.previous(ctx, r, t); err != nil {
+			return room{}, err
+		}
+	}
+	held := slices.ContainsFunc(keys, func(k Key) bool { return k.ID == h.previous.ID })
+	m.inGrace = m.inGrace || held
+	return m, nil
+}
+
+// fits tells whether one more key may be ordered.
+func (m room) fits(t target) bool {
+	return t.traits.Limit == 0 || m.live < t.traits.Limit || m.ordered
+}
+
+// makeRoom ends what earlier tries left behind, and refuses if the account has
+// as many keys as the vendor allows.
+func (e *Engine) makeRoom(ctx context.Context, r rotation.Request, t target) error {
+	m, err := e.room(ctx, r, t)
+	if err != nil {
+		return err
+	}
+	for _, k := range m.over {
 		if err := t.provider.Revoke(ctx, t.account, k); err != nil {
 			return fmt.Errorf("ending what an earlier try left behind: %w", err)
 		}
 		r.Note(slog.String("orphan_revoked", k.ID))
-		live--
 	}
-	if t.traits.Limit == 0 || live < t.traits.Limit || ordered {
+	if m.fits(t) {
 		return nil
 	}
-	if h.previous.ID == "" {
-		if h.previous, err = e.previous(ctx, r, t); err != nil {
-			return err
-		}
-	}
-	held := slices.ContainsFunc(keys, func(k Key) bool { return k.ID == h.previous.ID })
-	return full(t, live, busy, held || inGrace)
+	return m.full(t)
 }
 
 // superseded tells whether a key that is no version's that counts may be ended: it
@@ -164,13 +190,13 @@ func latest(a, b time.Time) time.Time {
 }
 
 // full is why there is no room.
-func full(t target, live int, busy time.Time, inGrace bool) error {
-	what := fmt.Sprintf("making room for a new key: the account has %d of %d", live, t.traits.Limit)
+func (m room) full(t target) error {
+	what := fmt.Sprintf("making room for a new key: the account has %d of %d", m.live, t.traits.Limit)
 	switch {
-	case !busy.IsZero():
+	case !m.busy.IsZero():
 		return rotation.WithHint(fmt.Errorf("%s, of which one is an earlier try's that may not be over: %w", what, rotation.ErrBusy),
-			fmt.Sprintf("Run the rotation again after %s: then that key is ended.", busy.UTC().Truncate(time.Second).Format(time.RFC3339)))
-	case inGrace:
+			fmt.Sprintf("Run the rotation again after %s: then that key is ended.", m.busy.UTC().Truncate(time.Second).Format(time.RFC3339)))
+	case m.inGrace:
 		return rotation.WithHint(fmt.Errorf("%s, of which one is the previous key, whose grace period is not over: %w", what, rotation.ErrBusy),
 			"Run the rotation again when the grace period (RETIRE_AFTER) is over, or revoke the previous key at the vendor if nobody uses it.")
 	}

@@ -207,7 +207,7 @@ func (p *Provider) Install(ctx context.Context, a apikey.Account, k apikey.Key) 
 func (p *Provider) Check(ctx context.Context, a apikey.Account, k apikey.Key) error {
 	began, pause := p.config.Now(), time.Second
 	for {
-		_, err := p.session(a).about(k).call(ctx, "checking the key", p.program.check)
+		err := p.CheckNow(ctx, a, k)
 		late := errors.Is(err, rotation.ErrRefused) || errors.Is(err, errGone)
 		left := p.program.file.Lag.value() - p.config.Now().Sub(began)
 		if !late || left <= 0 || !p.config.sleep(ctx, min(pause, left)) {
@@ -215,6 +215,12 @@ func (p *Provider) Check(ctx context.Context, a apikey.Account, k apikey.Key) er
 		}
 		pause = min(2*pause, 8*time.Second)
 	}
+}
+
+// CheckNow implements [apikey.Checker].
+func (p *Provider) CheckNow(ctx context.Context, a apikey.Account, k apikey.Key) error {
+	_, err := p.session(a).about(k).call(ctx, "checking the key", p.program.check)
+	return err
 }
 
 // Unused implements [apikey.Prober].

@@ -86,6 +86,9 @@ func (p *provider) secret(k apikey.Key) string {
 	return ""
 }
 
+// Asks implements [apikey.Asking].
+func (p *provider) Asks(a apikey.Account) bool { return a.Settings[checker] != "" }
+
 // ask asks the secret's own page whether it accepts the new credential: a text as
 // a bearer token, of keys the public parts.
 func (p *provider) ask(ctx context.Context, a apikey.Account, k apikey.Key) error {

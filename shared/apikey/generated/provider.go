@@ -192,4 +192,5 @@ var (
 	_ apikey.Provider  = (*provider)(nil)
 	_ apikey.Reader    = (*provider)(nil)
 	_ apikey.Installer = (*provider)(nil)
+	_ apikey.Asking    = (*provider)(nil)
 )

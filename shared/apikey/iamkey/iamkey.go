@@ -138,6 +138,11 @@ func (p *Provider) Check(ctx context.Context, a apikey.Account, k apikey.Key) er
 	return err
 }
 
+// CheckNow implements [apikey.Checker].
+func (p *Provider) CheckNow(ctx context.Context, a apikey.Account, k apikey.Key) error {
+	return p.identify(ctx, a, k)
+}
+
 // errUnknownKey is that STS does not know a key: not yet, or no more.
 var errUnknownKey = fmt.Errorf("GetCallerIdentity: the access key is not known: %w", rotation.ErrRefused)
 
@@ -253,4 +258,5 @@ var (
 	_ apikey.Provider   = (*Provider)(nil)
 	_ apikey.Reader     = (*Provider)(nil)
 	_ apikey.KeyRetirer = (*Provider)(nil)
+	_ apikey.Checker    = (*Provider)(nil)
 )
