@@ -85,6 +85,7 @@ func scriptCommands() map[string]scriptCommand {
 		doctorCommands,
 		fleetCommands,
 		operatorCommands,
+		execCommands,
 	} {
 		maps.Copy(all, some)
 	}

@@ -58,15 +58,18 @@ func ownFolder(allowDisk bool, environ []string) (*folder, error) {
 			continue
 		}
 		sweep(place)
-		path, err := os.MkdirTemp(place, ownFolders)
-		if err != nil {
-			continue
+		// Another rekey may take it for one that was left behind, until it is locked.
+		for range 3 {
+			path, err := os.MkdirTemp(place, ownFolders)
+			if err != nil {
+				break
+			}
+			f := &folder{path: path, made: true}
+			if err := f.open(allowDisk); err == nil {
+				return f, nil
+			}
+			_ = os.Remove(path)
 		}
-		f := &folder{path: path, made: true}
-		if err := f.open(allowDisk); err != nil {
-			return nil, errors.Join(err, os.Remove(path))
-		}
-		return f, nil
 	}
 	return nil, errors.New("there is no folder in memory here that can be written to: give one (--files DIR), or let the files be on a disk (--allow-disk)")
 }

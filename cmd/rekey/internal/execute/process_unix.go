@@ -117,6 +117,9 @@ func (f *folder) lock() error {
 	if err := unix.Flock(int(dir.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		return errors.Join(fmt.Errorf("--files: the folder %s is in use by another rekey exec: give each its own, or auto", f.path), dir.Close())
 	}
+	if _, err := os.Stat(f.path); err != nil {
+		return errors.Join(fmt.Errorf("opening the folder of --files: %w", err), dir.Close())
+	}
 	f.held = dir
 	return nil
 }
