@@ -33,7 +33,7 @@ var execCommands = map[string]scriptCommand{
 		if not || len(args) != 1 {
 			ts.Fatalf("usage: inmemory VARIABLE")
 		}
-		dir, err := os.MkdirTemp("/dev/shm", "rekey-test-") //nolint:usetesting // that one is on a disk
+		dir, err := os.MkdirTemp("/dev/shm", "rekey-test-")
 		ts.Check(err)
 		scriptOf(ts).t.Cleanup(func() {
 			_ = filepath.WalkDir(dir, func(path string, _ os.DirEntry, _ error) error { return os.Chmod(path, 0o700) })
