@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/rekey-aws/rekey/cmd/rekey/internal/terminal"
 	"github.com/rekey-aws/rekey/infra/config"
 )
 
@@ -34,7 +35,7 @@ func (ValueCommand) Help() string {
 
 // Run writes the value.
 func (c *ValueCommand) Run(stdout io.Writer) error {
-	if isTerminal(stdout) {
+	if terminal.Is(stdout) {
 		return errors.New("the value would be shown on the terminal: send it on, see rekey value --help")
 	}
 	f, err := config.Load(c.File)
@@ -91,8 +92,8 @@ func (c *ValueCommand) read(keys []string) (map[string]string, error) {
 	for _, key := range keys {
 		var line string
 		var err error
-		if file, ok := in.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
-			line, err = ask(file, key)
+		if terminal.Is(in) {
+			line, err = ask(in.(*os.File), key)
 		} else if line, err = lines.ReadString('\n'); errors.Is(err, io.EOF) && line != "" {
 			err = nil
 		}
@@ -108,14 +109,9 @@ func (c *ValueCommand) read(keys []string) (map[string]string, error) {
 	return values, nil
 }
 
-func ask(terminal *os.File, key string) (string, error) {
+func ask(in *os.File, key string) (string, error) {
 	_, _ = fmt.Fprintf(os.Stderr, "%s (not shown): ", key)
-	text, err := term.ReadPassword(int(terminal.Fd()))
+	text, err := term.ReadPassword(int(in.Fd()))
 	_, _ = fmt.Fprintln(os.Stderr)
 	return string(text), err
-}
-
-func isTerminal(w io.Writer) bool {
-	file, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(file.Fd()))
 }

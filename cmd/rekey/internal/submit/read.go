@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/rekey-aws/rekey/cmd/rekey/internal/terminal"
 	"github.com/rekey-aws/rekey/shared/rotation"
 )
 
@@ -78,7 +79,7 @@ func (s *submission) read() error {
 
 // terminal is the standard input if it is one.
 func (s *submission) terminal() *os.File {
-	if s.command.stdin != nil || !term.IsTerminal(int(os.Stdin.Fd())) {
+	if s.command.stdin != nil || !terminal.Is(os.Stdin) {
 		return nil
 	}
 	return os.Stdin
