@@ -116,7 +116,7 @@ func TestWords(t *testing.T) {
 			t.Errorf("%s: %v, %v", text, again, err)
 		}
 	}
-	if (new(Health)).UnmarshalText([]byte("fine")) == nil || (new(Tag)).UnmarshalText([]byte("team")) == nil || (new(Tag)).UnmarshalText([]byte("=x")) == nil {
+	if new(Health).UnmarshalText([]byte("fine")) == nil || new(Tag).UnmarshalText([]byte("team")) == nil || new(Tag).UnmarshalText([]byte("=x")) == nil {
 		t.Error("nonsense is taken")
 	}
 	var tag Tag

@@ -89,7 +89,7 @@ func (r *run) follow(ctx context.Context, s *fleet.Secret, version string, past 
 		case <-ctx.Done():
 			return res
 		case <-timeout:
-			return res.late(r.command.Timeout, unread)
+			return res.late(r.command.Timeout, unread, s.Pending != "")
 		case <-r.after(pause(n)):
 		}
 	}
@@ -133,7 +133,7 @@ func (res result) with(story functionlog.Story) result {
 }
 
 // late is a rotation that has not ended in the time that was given.
-func (res result) late(timeout time.Duration, unread error) result {
+func (res result) late(timeout time.Duration, unread error, takenUp bool) result {
 	res.Outcome = Failed
 	switch {
 	case res.Error != "": // the function said why
@@ -144,7 +144,11 @@ func (res result) late(timeout time.Duration, unread error) result {
 	default:
 		res.Error = fmt.Sprintf("it has not ended in %s, and the function has logged no failure", timeout)
 	}
-	if res.Hint == "" {
+	switch {
+	case res.Hint != "":
+	case takenUp:
+		res.Hint = "Secrets Manager tries it again at its own time. Which side holds which credential, and how it ends: rekey unstick " + res.Secret
+	default:
 		res.Hint = "See whether the function is invoked at all: rekey doctor " + res.Secret
 	}
 	return res

@@ -144,7 +144,7 @@ func (r *run) watchRehearsal(ctx context.Context, s *fleet.Secret, version strin
 		case <-over:
 			return res.unknown(unread), now
 		case <-timeout:
-			return res.late(r.command.Timeout, unread), now
+			return res.late(r.command.Timeout, unread, false), now
 		case <-r.after(pause(n)):
 		}
 	}

@@ -134,7 +134,7 @@ func lines(screen *terminal.Terminal, res result) []string {
 	case Rotated:
 		return []string{screen.Mark(true) + " " + name + " rotated in " + took + screen.Dim(", version "+res.Version)}
 	case Passed:
-		return []string{screen.Mark(true) + " " + name + " passed its rehearsal in " + took + screen.Dim(": "+res.Step+" logged in with the current value")}
+		return []string{screen.Mark(true) + " " + name + " passed its rehearsal in " + took + screen.Dim(": the current value works")}
 	case Waits:
 		return more(screen.Bold("wait") + " " + name + " waits for a person: rekey submit " + res.Secret)
 	case UnderWay:
