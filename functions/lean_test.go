@@ -34,11 +34,11 @@ var lean = map[string]struct {
 		modules:  []string{"github.com/lib/pq"},
 	},
 	"rotate-apikey": {
-		services: []string{"eventbridge", "iam", "scheduler", "secretsmanager", "sns", "sts"},
+		services: []string{"iam", "scheduler", "secretsmanager", "sns", "sts"},
 		modules:  []string{"github.com/goccy/go-yaml", "github.com/itchyny/gojq", "github.com/itchyny/timefmt-go"},
 	},
 	"audit-forwarder": {
-		services: []string{"dynamodb", "secretsmanager", "securityhub", "sns"},
+		services: []string{"secretsmanager", "securityhub", "sns"},
 		modules:  []string{"github.com/itchyny/gojq", "github.com/itchyny/timefmt-go"},
 	},
 }

@@ -10,8 +10,6 @@ import (
 	"regexp"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
-	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 
 	"github.com/rekey-aws/rekey/shared/awsclient"
@@ -38,7 +36,7 @@ type Detail struct {
 type asker struct {
 	bus    string
 	topic  string
-	events *eventbridge.Client
+	aws    awsclient.Settings
 	topics *sns.Client
 }
 
@@ -70,11 +68,7 @@ func FromEnvironment(lookup func(string) (string, bool)) (rotation.Asker, error)
 	if err != nil {
 		return nil, err
 	}
-	a.events = eventbridge.New(eventbridge.Options{
-		Region: s.Region, Credentials: s.Credentials, HTTPClient: s.HTTPClient, Retryer: s.Retryer, AppID: awsclient.AppID,
-		BaseEndpoint:    s.Endpoint("EVENTBRIDGE"),
-		EndpointOptions: eventbridge.EndpointResolverOptions{UseFIPSEndpoint: s.FIPS, UseDualStackEndpoint: s.DualStack},
-	})
+	a.aws = s
 	a.topics = sns.New(sns.Options{
 		Region: s.Region, Credentials: s.Credentials, HTTPClient: s.HTTPClient, Retryer: s.Retryer, AppID: awsclient.AppID,
 		BaseEndpoint:    s.Endpoint("SNS"),
@@ -96,19 +90,32 @@ func (a *asker) Ask(ctx context.Context, q rotation.Question) error {
 	return errors.Join(a.put(ctx, q, string(detail)), a.publish(ctx, string(detail)))
 }
 
+var eventBridge = awsclient.Service{Name: "events", Variable: "EVENTBRIDGE", Version: "1.1", Target: "AWSEvents.", GovCloud: true, GovCloudDual: true}
+
+// https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html
+type (
+	entries struct{ Entries []entry }
+	entry   struct {
+		EventBusName, Source, DetailType, Detail string
+		Resources                                []string
+	}
+	taken struct {
+		Entries []struct{ ErrorCode, ErrorMessage string }
+	}
+)
+
 func (a *asker) put(ctx context.Context, q rotation.Question, detail string) error {
 	if a.bus == "" {
 		return nil
 	}
-	out, err := a.events.PutEvents(ctx, &eventbridge.PutEventsInput{Entries: []types.PutEventsRequestEntry{{
-		EventBusName: &a.bus, Source: aws.String(Source), DetailType: aws.String(DetailType), Detail: &detail, Resources: []string{q.SecretID},
-	}}}, func(o *eventbridge.Options) { o.Retryer = awsclient.UntilDeadline(ctx, o.Retryer) })
-	if err != nil {
+	one := entry{a.bus, Source, DetailType, detail, []string{q.SecretID}}
+	var out taken
+	if err := a.aws.Call(ctx, eventBridge, "PutEvents", entries{[]entry{one}}, &out); err != nil {
 		return translate(ctx, "PutEvents", "events:PutEvents on the bus of ASK_EVENT_BUS", err)
 	}
 	for _, e := range out.Entries { // the call succeeds though an entry fails
-		if e.ErrorCode != nil {
-			return rotation.WithHint(fmt.Errorf("PutEvents: %s: %s: %w", *e.ErrorCode, aws.ToString(e.ErrorMessage), rotation.ErrVendor), "Check the bus of ASK_EVENT_BUS.")
+		if e.ErrorCode != "" {
+			return rotation.WithHint(fmt.Errorf("PutEvents: %s: %s: %w", e.ErrorCode, e.ErrorMessage, rotation.ErrVendor), "Check the bus of ASK_EVENT_BUS.")
 		}
 	}
 	return nil

@@ -19,17 +19,24 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
-// Service is a service of which one operation is wanted, and which speaks AWS JSON. The SDK's
+// Service is a service of which little is wanted, and which speaks AWS JSON. The SDK's
 // package of a service describes each of its operations in variables, which every cold start
-// of a function pays for: see docs/decisions/0024-one-operation.md.
+// of a function pays for: see docs/decisions/0024-calls-without-packages.md.
 type Service struct {
 	Name     string // in host names and signatures, such as "logs"
 	Variable string // as in [Settings.Endpoint]
 	Version  string // of the protocol: 1.0 or 1.1
 	Target   string // what X-Amz-Target has before the operation, such as "Logs_20140328."
 
-	// GovCloud says that the service's plain endpoints in GovCloud are those of FIPS.
-	GovCloud bool
+	// GovCloud says that the service's plain endpoints in GovCloud are those of FIPS; GovCloudDual
+	// that those with IPv6 are so too.
+	GovCloud, GovCloudDual bool
+}
+
+// Refusal is an answer that is no result. It is a [smithy.APIError].
+type Refusal struct {
+	smithy.GenericAPIError
+	Body []byte // the whole answer, whose other members an operation may want
 }
 
 // Call calls an operation: in is written as JSON, out is read from it. What may pass is tried
@@ -117,7 +124,7 @@ func refusal(response *http.Response, answer []byte) error {
 	code, _, _ := strings.Cut(said.Type[strings.LastIndexByte(said.Type, '#')+1:], ":")
 	return &awshttp.ResponseError{RequestID: response.Header.Get("X-Amzn-Requestid"), ResponseError: &smithyhttp.ResponseError{
 		Response: &smithyhttp.Response{Response: response},
-		Err:      &smithy.GenericAPIError{Code: code, Message: said.Message},
+		Err:      &Refusal{smithy.GenericAPIError{Code: code, Message: said.Message}, answer},
 	}}
 }
 
@@ -154,7 +161,8 @@ func (s Settings) endpointOf(service Service) (string, error) {
 	if s.DualStack == aws.DualStackEndpointStateEnabled {
 		domain = at.dual
 	}
-	if s.FIPS == aws.FIPSEndpointStateEnabled && !(service.GovCloud && domain == at.domain && strings.HasPrefix(s.Region, "us-gov-")) {
+	plain := service.GovCloud && domain == at.domain || service.GovCloudDual && domain == at.dual
+	if s.FIPS == aws.FIPSEndpointStateEnabled && !(plain && strings.HasPrefix(s.Region, "us-gov-")) {
 		name += "-fips"
 	}
 	return "https://" + name + "." + s.Region + "." + domain + "/", nil

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/firehose"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	smithyendpoints "github.com/aws/smithy-go/endpoints"
@@ -20,6 +22,8 @@ import (
 
 var (
 	logs   = awsclient.Service{Name: "logs", Variable: "CLOUDWATCH_LOGS", Version: "1.1", Target: "Logs_20140328.", GovCloud: true}
+	events = awsclient.Service{Name: "events", Variable: "EVENTBRIDGE", Version: "1.1", Target: "AWSEvents.", GovCloud: true, GovCloudDual: true}
+	tables = awsclient.Service{Name: "dynamodb", Variable: "DYNAMODB", Version: "1.0", Target: "DynamoDB_20120810.", GovCloud: true}
 	queues = awsclient.Service{Name: "sqs", Variable: "SQS", Version: "1.0", Target: "AmazonSQS.", GovCloud: true}
 	stream = awsclient.Service{Name: "firehose", Variable: "FIREHOSE", Version: "1.1", Target: "Firehose_20150804."}
 )
@@ -48,6 +52,12 @@ func TestEndpointsAreTheSDKs(t *testing.T) {
 		"logs": func(r string, f, d bool) (smithyendpoints.Endpoint, error) {
 			return cloudwatchlogs.NewDefaultEndpointResolverV2().ResolveEndpoint(t.Context(), cloudwatchlogs.EndpointParameters{Region: &r, UseFIPS: &f, UseDualStack: &d})
 		},
+		"events": func(r string, f, d bool) (smithyendpoints.Endpoint, error) {
+			return eventbridge.NewDefaultEndpointResolverV2().ResolveEndpoint(t.Context(), eventbridge.EndpointParameters{Region: &r, UseFIPS: &f, UseDualStack: &d})
+		},
+		"dynamodb": func(r string, f, d bool) (smithyendpoints.Endpoint, error) {
+			return dynamodb.NewDefaultEndpointResolverV2().ResolveEndpoint(t.Context(), dynamodb.EndpointParameters{Region: &r, UseFIPS: &f, UseDualStack: &d})
+		},
 		"firehose": func(r string, f, d bool) (smithyendpoints.Endpoint, error) {
 			return firehose.NewDefaultEndpointResolverV2().ResolveEndpoint(t.Context(), firehose.EndpointParameters{Region: &r, UseFIPS: &f, UseDualStack: &d})
 		},
@@ -59,7 +69,7 @@ func TestEndpointsAreTheSDKs(t *testing.T) {
 		"us-east-1", "us-west-2", "ca-central-1", "eu-central-1", "ap-southeast-7", "mx-central-1", "il-central-1", "sa-east-1", "af-south-1",
 		"cn-north-1", "cn-northwest-1", "us-gov-east-1", "us-gov-west-1", "us-iso-east-1", "us-isob-east-1", "eu-isoe-west-1", "us-isof-south-1", "eusc-de-east-1",
 	}
-	for _, service := range []awsclient.Service{logs, queues, stream} {
+	for _, service := range []awsclient.Service{logs, queues, stream, events, tables} {
 		for _, region := range regions {
 			for _, flags := range [][2]bool{{}, {true, false}, {false, true}, {true, true}} {
 				s := settings(t, map[string]string{

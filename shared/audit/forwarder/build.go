@@ -36,7 +36,7 @@ func (f *Forwarder) build(lookup func(string) (string, bool)) error {
 	f.DeadLetters, _ = lookup(EnvDeadLetters)
 	var records state.Records = &state.Memory{}
 	if table, _ := lookup(EnvTable); table != "" {
-		records = dynamostate.New(dynamostate.Client(aws), table)
+		records = dynamostate.New(aws, table)
 	} else {
 		f.Log.Warn(EnvTable + " is not set: each instance remembers for itself, so counts are too low, and alerts may come more than once")
 	}

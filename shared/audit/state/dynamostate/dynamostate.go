@@ -4,14 +4,11 @@ package dynamostate
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/rekey-aws/rekey/shared/audit/state"
 	"github.com/rekey-aws/rekey/shared/awsclient"
@@ -32,39 +29,62 @@ const (
 	writer  = "by" // tells a write of ours whose answer was lost from another's
 )
 
-// api is the part of DynamoDB that a Table uses. *dynamodb.Client is one.
-type api interface {
-	GetItem(context.Context, *dynamodb.GetItemInput, ...func(*dynamodb.Options)) (*dynamodb.GetItemOutput, error)
-	PutItem(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error)
-	Query(context.Context, *dynamodb.QueryInput, ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error)
-}
-
 // Table is [state.Records] in a table. It is safe for concurrent use, and right for any number
 // of functions at once: reads are consistent, writes are conditional. Errors wrap one of the
 // sentinels of package rotation.
 type Table struct {
-	api  api
+	aws  awsclient.Settings
 	name string
 }
 
 var _ state.Records = (*Table)(nil)
 
-// Client makes a client from the function's settings; see [awsclient.Read].
-func Client(s awsclient.Settings) *dynamodb.Client {
-	return dynamodb.New(dynamodb.Options{
-		Region: s.Region, Credentials: s.Credentials, HTTPClient: s.HTTPClient, Retryer: s.Retryer, AppID: awsclient.AppID,
-		BaseEndpoint:    s.Endpoint("DYNAMODB"),
-		EndpointOptions: dynamodb.EndpointResolverOptions{UseFIPSEndpoint: s.FIPS, UseDualStackEndpoint: s.DualStack},
-	})
-}
+// New makes the store of a table that exists, in the Region of the settings. Nothing is called
+// before the first use.
+func New(s awsclient.Settings, table string) *Table { return &Table{s, table} }
 
-// New makes the store of a table that exists.
-func New(client *dynamodb.Client, table string) *Table { return &Table{client, table} }
+var service = awsclient.Service{Name: "dynamodb", Variable: "DYNAMODB", Version: "1.0", Target: "DynamoDB_20120810.", GovCloud: true}
+
+// What is said to DynamoDB, and what it answers:
+// https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Operations_Amazon_DynamoDB.html
+type (
+	attribute struct {
+		S *string `json:",omitempty"`
+		N *string `json:",omitempty"`
+	}
+	item    map[string]attribute
+	getItem struct {
+		TableName      string
+		Key            item
+		ConsistentRead bool
+	}
+	putItem struct {
+		TableName                           string
+		Item                                item
+		ConditionExpression                 string
+		ExpressionAttributeValues           item `json:",omitempty"`
+		ReturnValuesOnConditionCheckFailure string
+	}
+	query struct {
+		TableName                 string
+		KeyConditionExpression    string
+		ExpressionAttributeValues item
+		ConsistentRead            bool
+		ExclusiveStartKey         item `json:",omitempty"`
+	}
+	found struct { // by GetItem, or in a condition's way
+		Item item
+	}
+	page struct {
+		Items            []item
+		LastEvaluatedKey item
+	}
+)
 
 // Load is as in [state.Records].
 func (t *Table) Load(ctx context.Context, k state.Key) (state.Record, error) {
-	out, err := t.api.GetItem(ctx, &dynamodb.GetItemInput{TableName: &t.name, Key: key(k), ConsistentRead: aws.Bool(true)}, withinDeadline(ctx))
-	if err != nil {
+	var out found
+	if err := t.aws.Call(ctx, service, "GetItem", getItem{t.name, key(k), true}, &out); err != nil {
 		return state.Record{}, translate(ctx, "GetItem", err)
 	}
 	return t.record(out.Item)
@@ -72,23 +92,24 @@ func (t *Table) Load(ctx context.Context, k state.Key) (state.Record, error) {
 
 // Swap is as in [state.Records], also when an answer is lost and the client writes again.
 func (t *Table) Swap(ctx context.Context, k state.Key, r state.Record) (bool, error) {
-	item := key(k)
-	item[version] = number(r.Version + 1)
-	item[value] = &types.AttributeValueMemberS{Value: string(r.Value)}
-	item[TTLAttribute] = number(r.Expires.Unix())
 	by := rand.Text()
-	item[writer] = &types.AttributeValueMemberS{Value: by}
-	in := &dynamodb.PutItemInput{
-		TableName: &t.name, Item: item, ConditionExpression: aws.String("attribute_not_exists(" + PartitionKey + ")"),
-		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	in := putItem{
+		TableName: t.name, Item: key(k), ConditionExpression: "attribute_not_exists(" + PartitionKey + ")",
+		ReturnValuesOnConditionCheckFailure: "ALL_OLD",
 	}
+	in.Item[version], in.Item[TTLAttribute] = number(r.Version+1), number(r.Expires.Unix())
+	in.Item[value], in.Item[writer] = text(string(r.Value)), text(by)
 	if r.Version > 0 {
-		in.ConditionExpression = aws.String(version + " = :old")
-		in.ExpressionAttributeValues = map[string]types.AttributeValue{":old": number(r.Version)}
+		in.ConditionExpression = version + " = :old"
+		in.ExpressionAttributeValues = item{":old": number(r.Version)}
 	}
-	_, err := t.api.PutItem(ctx, in, withinDeadline(ctx))
-	if failed := (*types.ConditionalCheckFailedException)(nil); errors.As(err, &failed) {
-		return text(failed.Item[writer]) == by, nil
+	err := t.aws.Call(ctx, service, "PutItem", in, &struct{}{})
+	if refused := (*awsclient.Refusal)(nil); errors.As(err, &refused) && refused.Code == "ConditionalCheckFailedException" {
+		var other found
+		if err := json.Unmarshal(refused.Body, &other); err != nil {
+			return false, fmt.Errorf("PutItem: what is in the way cannot be read: %w", rotation.ErrVendor)
+		}
+		return other.Item[writer].text() == by, nil
 	}
 	if err != nil {
 		return false, translate(ctx, "PutItem", err)
@@ -98,67 +119,65 @@ func (t *Table) Swap(ctx context.Context, k state.Key, r state.Record) (bool, er
 
 // List is as in [state.Records].
 func (t *Table) List(ctx context.Context, partition string) (map[string]state.Record, error) {
-	found := map[string]state.Record{}
-	pages := dynamodb.NewQueryPaginator(t.api, &dynamodb.QueryInput{
-		TableName: &t.name, KeyConditionExpression: aws.String(PartitionKey + " = :partition"), ConsistentRead: aws.Bool(true),
-		ExpressionAttributeValues: map[string]types.AttributeValue{":partition": &types.AttributeValueMemberS{Value: partition}},
-	})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx, withinDeadline(ctx))
-		if err != nil {
+	all := map[string]state.Record{}
+	ask := query{
+		TableName: t.name, KeyConditionExpression: PartitionKey + " = :partition", ConsistentRead: true,
+		ExpressionAttributeValues: item{":partition": text(partition)},
+	}
+	for {
+		var out page
+		if err := t.aws.Call(ctx, service, "Query", ask, &out); err != nil {
 			return nil, translate(ctx, "Query", err)
 		}
-		for _, item := range page.Items {
-			r, err := t.record(item)
+		for _, one := range out.Items {
+			r, err := t.record(one)
 			if err != nil {
 				return nil, err
 			}
-			found[text(item[SortKey])] = r
+			all[one[SortKey].text()] = r
+		}
+		if ask.ExclusiveStartKey = out.LastEvaluatedKey; len(ask.ExclusiveStartKey) == 0 {
+			return all, nil
 		}
 	}
-	return found, nil
 }
 
-func (t *Table) record(item map[string]types.AttributeValue) (state.Record, error) {
-	if item == nil {
+func (t *Table) record(one item) (state.Record, error) {
+	if one == nil {
 		return state.Record{}, nil
 	}
-	number, known := item[version].(*types.AttributeValueMemberN)
-	if !known {
+	known := one[version].N
+	if known == nil {
 		return state.Record{}, rotation.WithHint(fmt.Errorf("the table %s has an item of another kind: %w", t.name, rotation.ErrConfig), "Give the forwarder a table of its own.")
 	}
-	v, err := strconv.ParseInt(number.Value, 10, 64)
+	v, err := strconv.ParseInt(*known, 10, 64)
 	if err != nil {
 		return state.Record{}, fmt.Errorf("the table %s has a version that is no number: %w", t.name, rotation.ErrConfig)
 	}
-	r := state.Record{Version: v, Value: []byte(text(item[value]))}
-	if n, known := item[TTLAttribute].(*types.AttributeValueMemberN); known {
-		if seconds, err := strconv.ParseInt(n.Value, 10, 64); err == nil {
+	r := state.Record{Version: v, Value: []byte(one[value].text())}
+	if n := one[TTLAttribute].N; n != nil {
+		if seconds, err := strconv.ParseInt(*n, 10, 64); err == nil {
 			r.Expires = time.Unix(seconds, 0).UTC()
 		}
 	}
 	return r, nil
 }
 
-func key(k state.Key) map[string]types.AttributeValue {
-	return map[string]types.AttributeValue{
-		PartitionKey: &types.AttributeValueMemberS{Value: k.Partition}, SortKey: &types.AttributeValueMemberS{Value: k.Name},
+func key(k state.Key) item { return item{PartitionKey: text(k.Partition), SortKey: text(k.Name)} }
+
+func number(n int64) attribute {
+	s := strconv.FormatInt(n, 10)
+	return attribute{N: &s}
+}
+
+func text(s string) attribute { return attribute{S: &s} }
+
+// text is that of an attribute, empty if it has none.
+func (a attribute) text() string {
+	if a.S == nil {
+		return ""
 	}
-}
-
-func number(n int64) types.AttributeValue {
-	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
-}
-
-func text(v types.AttributeValue) string {
-	if s, is := v.(*types.AttributeValueMemberS); is {
-		return s.Value
-	}
-	return ""
-}
-
-func withinDeadline(ctx context.Context) func(*dynamodb.Options) {
-	return func(o *dynamodb.Options) { o.Retryer = awsclient.UntilDeadline(ctx, o.Retryer) }
+	return *a.S
 }
 
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html

@@ -48,7 +48,7 @@ func table(t *testing.T, url, name string) *dynamostate.Table {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return dynamostate.New(dynamostate.Client(s), name)
+	return dynamostate.New(s, name)
 }
 
 func TestTable(t *testing.T) {
