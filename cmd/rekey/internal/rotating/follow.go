@@ -71,7 +71,7 @@ func (r *run) follow(ctx context.Context, s *fleet.Secret, version string, past 
 			return res
 		case err != nil:
 			return res.failed(err)
-		case slices.Contains(labels.of[version], rotation.Current):
+		case slices.Contains(labels.of[version], rotation.Current), slices.Contains(labels.of[version], rotation.Previous): // a further one has ended since
 			res.Outcome, res.Step, res.Kind, res.Error, res.Hint = Rotated, "", "", "", ""
 			return res
 		case !slices.Contains(labels.of[version], rotation.Pending) && n > 3: // a list may lag
