@@ -55,7 +55,8 @@ type Report struct {
 	Findings []Finding               `json:"findings"`
 	Versions []rotation.VersionLogin `json:"versions"`
 
-	Labels map[string][]string `json:"labels"` // by version
+	Labels   map[string][]string `json:"labels"`             // by version
+	Function string              `json:"function,omitempty"` // the ARN of the one that rotates it
 
 	// Rotates says that rotation is turned on; Examined that the function, or this process in
 	// its place, has told which versions log in.
@@ -78,7 +79,7 @@ func (e *Examiner) Examine(ctx context.Context, id string, depth Depth) (*Report
 	}
 	r := &Report{
 		Secret: aws.ToString(f.secret.ARN), Name: f.name(), Versions: []rotation.VersionLogin{},
-		Labels: f.secret.VersionIdsToStages, Rotates: aws.ToBool(f.secret.RotationEnabled),
+		Labels: f.secret.VersionIdsToStages, Function: aws.ToString(f.secret.RotationLambdaARN), Rotates: aws.ToBool(f.secret.RotationEnabled),
 	}
 	r.add("outside", f.settings()...)
 	if !f.beyond() {

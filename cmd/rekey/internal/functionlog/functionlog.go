@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -43,6 +44,17 @@ type Story struct {
 	Last     Line
 	Failure  Line // the last; a further try may have begun since
 	Failures int  // invocations that failed
+}
+
+// Enough failures are one that stays, whatever their kind.
+const Enough = 3
+
+// transient are the kinds of failure that the next try of Secrets Manager may mend.
+var transient = []string{"unreachable", "throttled", "vendor", "busy", "not_found", "internal"}
+
+// Stays tells whether another try will not mend the rotation.
+func (s Story) Stays() bool {
+	return s.Failures >= Enough || s.Failures > 0 && !slices.Contains(transient, s.Failure.Kind)
 }
 
 // Group is the log group of a function, given by its ARN.

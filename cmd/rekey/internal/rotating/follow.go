@@ -49,12 +49,6 @@ func refusal(ctx context.Context, s *fleet.Secret, err error) error {
 	return account.Explain(ctx, "RotateSecret", err)
 }
 
-// transient are the kinds of failure that the next try of Secrets Manager may mend.
-var transient = []string{"unreachable", "throttled", "vendor", "busy", "not_found", "internal"}
-
-// enough failures of transient kinds are one that stays.
-const enough = 3
-
 // follow waits for the end of a rotation: until the version is current, its function has said
 // why it cannot be, someone ended it, or time is up.
 func (r *run) follow(ctx context.Context, s *fleet.Secret, version string, past functionlog.Requests, begun time.Time) result {
@@ -126,7 +120,7 @@ func (res result) with(story functionlog.Story) result {
 		return res
 	}
 	res.Step, res.Kind, res.Error, res.Hint = told.Step, told.Kind, told.Error, told.Hint
-	if res.Outcome != Waits && (story.Failures >= enough || !slices.Contains(transient, told.Kind)) {
+	if res.Outcome != Waits && story.Stays() {
 		res.Outcome = Failed
 	}
 	return res

@@ -128,7 +128,7 @@ func (r *run) watchRehearsal(ctx context.Context, s *fleet.Secret, version strin
 			return res, nil
 		case err != nil:
 			return res.failed(fmt.Errorf("the rehearsal was begun; %w", err)), nil
-		case last.Outcome == functionlog.Failed && (!there || story.Failures >= enough):
+		case last.Outcome == functionlog.Failed && (!there || story.Failures >= functionlog.Enough):
 			res.Outcome, res.Step, res.Kind, res.Error, res.Hint = Failed, last.Step, last.Kind, last.Error, last.Hint
 			return res, now
 		case last.Outcome != "" && last.Outcome != functionlog.Failed && !there:

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/account"
+	"github.com/rekey-aws/rekey/cmd/rekey/internal/functionlog"
 	"github.com/rekey-aws/rekey/shared/rotation"
 )
 
@@ -57,8 +58,10 @@ func (r *repair) label(ctx context.Context, label, from string, to *string) erro
 // rotate runs a rotation, and waits for its good end. A flaw is why there was none.
 func (r *repair) rotate(ctx context.Context, version string) (flaw string, err error) {
 	in := &secretsmanager.RotateSecretInput{SecretId: &r.report.Secret}
+	begun, past := time.Now(), functionlog.Requests(nil)
 	if version != "" {
 		in.ClientRequestToken = &version
+		past = r.logs.Past(ctx, r.report.Function, version, begun)
 	}
 	r.tried, r.renewed = true, version == ""
 	out, err := r.api.RotateSecret(ctx, in)
@@ -77,6 +80,7 @@ func (r *repair) rotate(ctx context.Context, version string) (flaw string, err e
 	case version == "":
 		version = aws.ToString(out.VersionId)
 	}
+	defer r.logs.Follow(r.report.Function, version, begun, past)()
 	return r.await(ctx, version)
 }
 
@@ -86,6 +90,7 @@ const pollEvery = 500 * time.Millisecond
 func (r *repair) await(ctx context.Context, version string) (flaw string, err error) {
 	r.screen.Begin("the rotation runs, to version " + version)
 	defer r.screen.Stop()
+	outage := r.situation().current.refused()
 	end := time.After(r.command.Wait)
 	for {
 		out, err := r.api.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &r.report.Secret})
@@ -95,12 +100,32 @@ func (r *repair) await(ctx context.Context, version string) (flaw string, err er
 		if slices.Contains(out.VersionIdsToStages[version], rotation.Current) {
 			return "", nil
 		}
+		story, _ := r.logs.Story(r.report.Function, version) // without the log, the end of the wait tells
+		if story.Last.Outcome == functionlog.Waiting || outage && story.Stays() {
+			// Otherwise nobody is in a hurry, and Secrets Manager may try again meanwhile.
+			return because(story), nil
+		}
 		select {
 		case <-time.After(pollEvery):
 		case <-end:
+			if text := because(story); text != "" {
+				return text, nil
+			}
 			return "it has not ended well within " + r.command.Wait.String(), nil
 		case <-ctx.Done():
 			return "", errors.New("interrupted: the rotation goes on by itself")
 		}
 	}
+}
+
+// because is what the function logged of a rotation that does not end; "" if nothing.
+func because(story functionlog.Story) string {
+	l := story.Failure
+	if story.Last.Outcome == functionlog.Waiting {
+		l = story.Last
+	}
+	if l.Step == "" {
+		return ""
+	}
+	return l.Step + " " + l.Outcome + " (" + l.Kind + "): " + l.Error
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/account"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/confirm"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/doctor"
+	"github.com/rekey-aws/rekey/cmd/rekey/internal/functionlog"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/output"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/terminal"
 	"github.com/rekey-aws/rekey/shared/rotation"
@@ -49,10 +50,16 @@ func (c *Command) Run(ctx context.Context, stdout io.Writer, screen *terminal.Te
 		screen = terminal.Plain(io.Discard)
 	}
 	defer screen.Stop()
-	r := &repair{command: c, examiner: doctor.New(cfg), api: account.SecretsManager(cfg), screen: screen, depth: doctor.Inside}
+	r := &repair{
+		command: c, examiner: doctor.New(cfg), api: account.SecretsManager(cfg), logs: functionlog.New(account.Logs(cfg), readLogs),
+		screen: screen, depth: doctor.Inside,
+	}
 	if c.FromHere {
 		r.depth = doctor.Here
 	}
+	reading, stop := context.WithCancel(ctx)
+	defer stop()
+	go r.logs.Run(reading)
 	failed := r.run(ctx)
 	screen.Stop()
 	if err := r.write(c.Form.Format(), stdout); err != nil {
@@ -66,6 +73,7 @@ type repair struct {
 	command  *Command
 	examiner *doctor.Examiner
 	api      *secretsmanager.Client
+	logs     *functionlog.Reader
 	screen   *terminal.Terminal
 	depth    doctor.Depth
 
@@ -74,6 +82,9 @@ type repair struct {
 	tried, renewed bool
 	outcome        outcome
 }
+
+// readLogs is how often the function's log is asked for news of a rotation.
+const readLogs = time.Second
 
 // maxRounds bounds what is tried: each round's plan comes of what the one before it left.
 const maxRounds = 5
