@@ -166,7 +166,20 @@ func setUp(env *testscript.Env, shared *stage) error {
 		env.Setenv(name, value)
 	}
 	s.reach(l, env.Setenv)
+	env.Defer(s.quiet)
 	return nil
+}
+
+// quiet looks for secret values in what rekey local has told, at the end of each script.
+func (s *script) quiet() {
+	s.local.mu.Lock()
+	told := s.local.text.String()
+	s.local.mu.Unlock()
+	for _, value := range s.values {
+		if len(value) >= 12 && strings.Contains(told, value) { // shorter ones may be words
+			s.t.Error("rekey local has told a secret value")
+		}
+	}
 }
 
 // reach lets the script's commands reach a rekey local.
