@@ -34,6 +34,10 @@ func TestAccessKeys(t *testing.T) {
 	if current := w.value("AWSCURRENT"); current["accessKeyId"] == id {
 		t.Error("the key is the old one")
 	}
+	w.secrets = append(w.secrets, secret, w.value("AWSCURRENT")["secretAccessKey"])
+	if got, want := w.diagnose(), "rotation:ok value:ok vendor:ok login:ok keys:warn AWSCURRENT:works AWSPREVIOUS:unknown"; got != want {
+		t.Errorf("diagnosis: %s, want %s", got, want) // two keys until the old one is retired, which is not tried
+	}
 	event, err := json.Marshal(rotation.Retirement{SecretID: w.secret, Token: w.version("AWSCURRENT"), Old: w.version("AWSPREVIOUS"), At: time.Now(), Try: 1}.Event())
 	if err != nil {
 		t.Fatal(err)

@@ -53,6 +53,9 @@ func TestRotation(t *testing.T) {
 			for _, k := range account.Keys() {
 				w.secrets = append(w.secrets, k.Secret)
 			}
+			if got := w.diagnose(); !strings.HasPrefix(got, "rotation:ok value:ok ") || !strings.Contains(got, " vendor:ok login:ok ") || !strings.Contains(got, " AWSCURRENT:works ") {
+				t.Errorf("diagnosis: %s", got)
+			}
 			w.mustNotLeak()
 			if asked := account.Undocumented(); len(asked) > 0 {
 				t.Errorf("asked what no document has: %v", asked)

@@ -66,6 +66,11 @@ func TestAlternatingUsers(t *testing.T) {
 		if err := a.rotate(false); err != nil {
 			t.Errorf("rehearsal: %v", err)
 		}
+		password, _ := a.value("AWSCURRENT")
+		const want = "rotation:ok value:ok password:ok dns:ok tcp:ok tls:ok login:ok server:ok administrator:ok administrator's_login:ok pair:ok AWSCURRENT:works AWSPREVIOUS:works"
+		if got := verdicts(a.diagnose(password, adminPassword)); got != want {
+			t.Errorf("diagnosis: %s", got)
+		}
 	})
 }
 

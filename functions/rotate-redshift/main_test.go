@@ -68,6 +68,17 @@ func TestAdministrators(t *testing.T) {
 			if err := a.rotate(false); err != nil {
 				t.Errorf("rehearsal: %v", err)
 			}
+			layers := "dns:ok tcp:ok tls:ok "
+			switch {
+			case c.keys["access"] == "data-api":
+				layers = ""
+			case c.keys["host"] == "127.0.0.1":
+				layers = "tcp:ok tls:ok "
+			}
+			want := "rotation:ok value:ok password:ok " + layers + "login:ok server:ok administrator:ok administrator's_login:ok pair:ok AWSCURRENT:works AWSPREVIOUS:works"
+			if got, d := a.diagnose(); got != want {
+				t.Errorf("diagnosis: %s\nwant: %s\n%+v", got, want, d)
+			}
 		})
 	}
 }
