@@ -11,7 +11,7 @@ import (
 // The bench runs this test with a fleet of its own, and reads what it found: a bubble of
 // synctest needs a test.
 var (
-	secrets = flag.Int("secrets", 400, "how many secrets there are")
+	secrets = flag.Int("secrets", 240, "how many secrets there are")
 	rate    = flag.Int("rate", 25, "rotations that begin each second")
 	runs    = flag.Int("runs", 1, "runs of the state machine, side by side")
 	report  = flag.String("report", "", "file to write the report to, as JSON")
@@ -30,7 +30,7 @@ func TestFleet(t *testing.T) {
 // Two runs side by side ask for more than the quotas have. They are slowed down, and that is
 // all: what is refused is tried again until it is done, a step that ran out of time too.
 func TestFleetBeyondTheQuotas(t *testing.T) {
-	r := rotateFleet(t, Options{Secrets: 400, Rate: 25, Runs: 2}, "")
+	r := rotateFleet(t, Options{Secrets: 240, Rate: 25, Runs: 2}, "")
 	if r.Throttled() == 0 {
 		t.Errorf("nothing was throttled: this proves nothing: %+v", r.Quotas)
 	}

@@ -33,8 +33,8 @@ type Service struct {
 	GovCloud, GovCloudDual bool
 }
 
-// Refusal is an answer that is no result. It is a [smithy.APIError].
-type Refusal struct {
+// RefusedError is an answer that is no result. It is a [smithy.APIError].
+type RefusedError struct {
 	smithy.GenericAPIError
 	Body []byte // the whole answer, whose other members an operation may want
 }
@@ -124,7 +124,7 @@ func refusal(response *http.Response, answer []byte) error {
 	code, _, _ := strings.Cut(said.Type[strings.LastIndexByte(said.Type, '#')+1:], ":")
 	return &awshttp.ResponseError{RequestID: response.Header.Get("X-Amzn-Requestid"), ResponseError: &smithyhttp.ResponseError{
 		Response: &smithyhttp.Response{Response: response},
-		Err:      &Refusal{smithy.GenericAPIError{Code: code, Message: said.Message}, answer},
+		Err:      &RefusedError{smithy.GenericAPIError{Code: code, Message: said.Message}, answer},
 	}}
 }
 

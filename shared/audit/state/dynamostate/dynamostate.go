@@ -104,7 +104,7 @@ func (t *Table) Swap(ctx context.Context, k state.Key, r state.Record) (bool, er
 		in.ExpressionAttributeValues = item{":old": number(r.Version)}
 	}
 	err := t.aws.Call(ctx, service, "PutItem", in, &struct{}{})
-	if refused := (*awsclient.Refusal)(nil); errors.As(err, &refused) && refused.Code == "ConditionalCheckFailedException" {
+	if refused := (*awsclient.RefusedError)(nil); errors.As(err, &refused) && refused.Code == "ConditionalCheckFailedException" {
 		var other found
 		if err := json.Unmarshal(refused.Body, &other); err != nil {
 			return false, fmt.Errorf("PutItem: what is in the way cannot be read: %w", rotation.ErrVendor)
