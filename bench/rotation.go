@@ -23,14 +23,14 @@ type contestant struct {
 	handler  string // of a peer's template; empty: it is ours
 
 	cold, warm []rotated
-	processor  time.Duration // of all warm rotations together
 	failed     error
 }
 
 // rotated is one rotation.
 type rotated struct {
-	steps   []step
-	refused int
+	steps     []step
+	refused   int
+	processor time.Duration // that the process had used when it was over
 }
 
 // warmUp is how many rotations come before those that are measured: alternating users exist,
@@ -145,9 +145,6 @@ func (b *bench) takeTurns(ctx context.Context, w *world, all []*contestant) erro
 			}
 		}
 	}
-	for _, c := range all {
-		c.processor = -processorTime(c.program)
-	}
 	for range b.runs {
 		for _, c := range all {
 			if c.failed == nil {
@@ -156,9 +153,6 @@ func (b *bench) takeTurns(ctx context.Context, w *world, all []*contestant) erro
 				}
 			}
 		}
-	}
-	for _, c := range all {
-		c.processor += processorTime(c.program)
 	}
 	return nil
 }
@@ -179,7 +173,7 @@ func (c *contestant) rotate(ctx context.Context, w *world, counts bool, to *[]ro
 	}
 	after, err := c.target.refused(ctx)
 	if counts {
-		*to = append(*to, rotated{steps, after - before})
+		*to = append(*to, rotated{steps, after - before, processorTime(c.program)})
 	}
 	return err
 }

@@ -24,6 +24,7 @@ var sections = []section{
 	{"init", "From a process's start to its first request for an invocation", measureInit},
 	{"rotation", "A rotation by the compiled function on a real server", measureRotation},
 	{"wire", "What such a rotation sends", measureWire},
+	{"cost", "What such a rotation costs in AWS", measureCost},
 	{"fleet", "Rotating many secrets within the quotas of a Region", measureFleet},
 	{"fleet-cost", "What a month of so many secrets costs", measureFleetCost},
 	{"forwarder", "An event on its way to an alert", measureForwarder},

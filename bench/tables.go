@@ -27,8 +27,8 @@ func measureRotation(ctx context.Context, b *bench) (*table, error) {
 		for s, name := range []string{"create", "set", "test", "finish"} {
 			r.Figures = append(r.Figures, median(name+" ms", each(c.warm, func(r rotated) float64 { return duration(r.steps[s]) })))
 		}
-		if c.processor > 0 {
-			r.Figures = append(r.Figures, exactly("CPU ms", milliseconds(c.processor)/float64(len(c.warm))))
+		if processor := c.processorMS(); processor > 0 {
+			r.Figures = append(r.Figures, exactly("CPU ms", processor))
 		}
 		if peak := median("peak MB", each(c.warm, peak)); peak.Value > 0 {
 			r.Figures = append(r.Figures, peak)
@@ -40,6 +40,16 @@ func measureRotation(ctx context.Context, b *bench) (*table, error) {
 		t.Rows = append(t.Rows, r)
 	}
 	return t, nil
+}
+
+// processorMS is what a warm rotation uses, on the average; zero where the system does not
+// tell.
+func (c *contestant) processorMS() float64 {
+	last := len(c.warm) - 1
+	if last < 1 {
+		return 0
+	}
+	return milliseconds(c.warm[last].processor-c.warm[0].processor) / float64(last)
 }
 
 // measureWire is what rotations send.
@@ -56,6 +66,8 @@ func measureWire(ctx context.Context, b *bench) (*table, error) {
 		r := row{Name: c.name}
 		if c.failed == nil {
 			r.Figures = c.counts()
+		} else {
+			r.Failed = c.failed.Error()
 		}
 		t.Rows = append(t.Rows, r)
 	}
@@ -67,7 +79,7 @@ func (c *contestant) counts() []figure {
 		return median(name, each(c.warm, total(measure)))
 	}
 	figures := []figure{
-		count("calls", func(s step) float64 { return float64(s.calls) }),
+		count("calls", callsOf),
 		count("kB", func(s step) float64 { return float64(s.manager.bytes) / 1000 }),
 	}
 	if c.target.vendor != nil {
@@ -81,6 +93,8 @@ func (c *contestant) counts() []figure {
 		count("database kB", func(s step) float64 { return float64(s.wires.bytes) / 1000 }),
 	)
 }
+
+func callsOf(s step) float64 { return float64(s.calls) }
 
 func duration(s step) float64 { return milliseconds(s.report.InitDuration + s.report.Duration) }
 
