@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"os"
 	"strings"
 	"testing"
 )
@@ -89,14 +90,47 @@ func TestRotationsAreMeasured(t *testing.T) {
 			}
 		}
 	}
+	page := published(t)
 	for name, want := range map[string][3]float64{"calls": {8, 3, 11}, "logins": {2, 0, 5}, "refused": {}, "open": {}} {
 		for i, r := range sent {
-			if f, ok := r.find(name); !ok || f.Value != want[i] {
+			f, ok := r.find(name)
+			if !ok || f.Value != want[i] {
 				t.Errorf("%s: %s is %v, want %v", r.Name, name, f.Value, want[i])
+			}
+			if said := page[r.Name][name]; r.Name != sent[1].Name && said != f.String() {
+				t.Errorf("%s: %s is %s, docs/performance.md says %q", r.Name, name, f, said)
 			}
 		}
 	}
 	if turns, _ := sent[0].find("turns"); turns.Value < 8 || turns.Value > 40 { // two logins over TLS at least
 		t.Errorf("%v turns", turns.Value)
 	}
+}
+
+// published is the table of docs/performance.md that says what rotations send: by row and column.
+func published(t *testing.T) map[string]map[string]string {
+	t.Helper()
+	text, err := os.ReadFile("../docs/performance.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "<!-- bench wire -->\n")
+	table, _, _ := strings.Cut(rest, tableEnds)
+	said := map[string]map[string]string{}
+	var head []string
+	for line := range strings.Lines(table) {
+		if !strings.HasPrefix(line, "|") {
+			continue
+		}
+		cells := strings.Split(line, "|")
+		if head == nil {
+			head = cells
+		}
+		row := map[string]string{}
+		for i, cell := range cells {
+			row[strings.TrimSpace(head[i])] = strings.TrimSpace(cell)
+		}
+		said[strings.TrimSpace(cells[1])] = row
+	}
+	return said
 }

@@ -1,7 +1,7 @@
 // Command bench measures what a rotation costs on this machine, side by side with what it is
 // compared with, because seconds of different runs do not compare:
 //
-//	go run ./bench [--only SECTIONS] [--runs N] [--peer DIR] [--json | --write FILE] [--check AIMS]
+//	go run ./bench [--only SECTIONS] [--runs N] [--peer DIR] [--json] [--write PAGE] [--check AIMS]
 //
 // It exits with 0, with 1 when measuring failed or, under --check, an aim is missed, and
 // with 2 when it was called wrongly. docs/performance.md says what its figures mean.
@@ -40,6 +40,7 @@ type options struct {
 	targets   []string // of the rotations; empty: all
 	peer      peer
 	json      bool
+	page      string   // to write the tables to
 	check     []string // names of aims
 }
 
@@ -69,6 +70,11 @@ func run(ctx context.Context, args []string, modules string, stdout, stderr io.W
 }
 
 func (o *options) publish(r *report, stdout io.Writer) error {
+	if o.page != "" {
+		if err := r.writePage(o.page); err != nil {
+			return err
+		}
+	}
 	if o.json {
 		return r.writeJSON(stdout)
 	}
@@ -86,6 +92,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.Func("peer", "a `folder` with the official Python templates, a checkout of aws-samples/aws-secrets-manager-rotation-lambdas, to run beside ours; PYTHONPATH names where their modules are",
 		func(dir string) (err error) { o.peer.dir, err = filepath.Abs(dir); return err })
 	flags.BoolVar(&o.json, "json", false, "print JSON")
+	flags.StringVar(&o.page, "write", "", "a `page` whose tables are replaced, such as docs/performance.md")
 	flags.Func("check", "aims that must be met, else the exit code is 1: "+strings.Join(aimNames, ", ")+", separated by commas; init is noisy on a shared machine", list(&o.check, aimNames))
 	if err := flags.Parse(args); err != nil {
 		return o, err

@@ -46,6 +46,27 @@ func TestForms(t *testing.T) {
 	}
 }
 
+func TestPage(t *testing.T) {
+	t.Parallel()
+	got, err := example().into("# Page\n\n<!-- bench init -->\nold\n<!-- end -->\n\n<!-- bench wire -->\nkept\n<!-- end -->\n")
+	want, missing := os.ReadFile("testdata/page.md")
+	if *update {
+		missing = os.WriteFile("testdata/page.md", []byte(got), 0o644)
+	}
+	if err != nil || missing != nil || got != string(want) {
+		t.Errorf("%v, %v\n%s", err, missing, got)
+	}
+	again, err := example().into(got)
+	if err != nil || again != got {
+		t.Errorf("written again it differs: %v\n%s", err, again)
+	}
+	for page, says := range map[string]string{"# Page\n": "no place", "<!-- bench init -->\nold\n": "does not end"} {
+		if _, err := example().into(page); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%q: %v", page, err)
+		}
+	}
+}
+
 func TestSpread(t *testing.T) {
 	t.Parallel()
 	for want, values := range map[figure][]int{

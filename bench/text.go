@@ -32,10 +32,15 @@ func (t *table) grid() (head []string, lines [][]string) {
 	return head, lines
 }
 
+// heading says when and where the report was made.
+func (r *report) heading() string {
+	return fmt.Sprintf("%s, %s, %s: medians of %d, and where the middle half lies", r.Date, r.Machine, r.Go, r.Runs)
+}
+
 // writeText is for a person: a table to each section.
 func (r *report) writeText(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s, %s, %s: medians of %d, and where the middle half lies\n", r.Date, r.Machine, r.Go, r.Runs)
+	b.WriteString(r.heading() + "\n")
 	for _, t := range r.Tables {
 		fmt.Fprintf(&b, "\n%s: %s\n\n", t.Section, t.Title)
 		head, lines := t.grid()
