@@ -4,11 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"runtime"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -31,6 +31,14 @@ type many struct {
 	page    func(n int) // before each
 }
 
+// plain is the most of them.
+var plain = types.SecretListEntry{
+	RotationEnabled: aws.Bool(true), RotationLambdaARN: aws.String("arn:aws:lambda:eu-west-1:123456789012:function:rotate-rds"),
+	LastRotatedDate: aws.Time(now.AddDate(0, 0, -10)), NextRotationDate: aws.Time(now.AddDate(0, 0, 20)), LastChangedDate: aws.Time(now.AddDate(0, 0, -10)),
+	SecretVersionsToStages: map[string][]string{"v2": {"AWSCURRENT"}, "v1": {"AWSPREVIOUS"}},
+	Tags:                   []types.Tag{{Key: aws.String("team"), Value: aws.String("payments")}},
+}
+
 func (m many) ListSecrets(_ context.Context, in *secretsmanager.ListSecretsInput, _ ...func(*secretsmanager.Options)) (*secretsmanager.ListSecretsOutput, error) {
 	from := 0
 	if in.NextToken != nil {
@@ -41,13 +49,9 @@ func (m many) ListSecrets(_ context.Context, in *secretsmanager.ListSecretsInput
 	}
 	out := &secretsmanager.ListSecretsOutput{}
 	for n := from; n < min(m.secrets, from+100); n++ {
-		e := types.SecretListEntry{
-			Name: aws.String(fmt.Sprintf("app/%06d", n)), ARN: aws.String(fmt.Sprintf("arn:aws:secretsmanager:eu-west-1:123456789012:secret:app/%06d-AbCdEf", n)),
-			RotationEnabled: aws.Bool(true), RotationLambdaARN: aws.String("arn:aws:lambda:eu-west-1:123456789012:function:rotate-rds"),
-			LastRotatedDate: aws.Time(now.AddDate(0, 0, -10)), NextRotationDate: aws.Time(now.AddDate(0, 0, 20)), LastChangedDate: aws.Time(now.AddDate(0, 0, -10)),
-			SecretVersionsToStages: map[string][]string{"v2": {"AWSCURRENT"}, "v1": {"AWSPREVIOUS"}},
-			Tags:                   []types.Tag{{Key: aws.String("team"), Value: aws.String("payments")}},
-		}
+		e := plain
+		e.Name = aws.String("app/" + strconv.Itoa(1_000_000+n))
+		e.ARN = aws.String("arn:aws:secretsmanager:eu-west-1:123456789012:secret:" + *e.Name + "-AbCdEf")
 		switch {
 		case n%10_000 == 9_999:
 			e.SecretVersionsToStages = map[string][]string{"v2": {"AWSCURRENT"}, "v3": {"AWSPENDING"}}
@@ -206,11 +210,11 @@ func TestRefused(t *testing.T) {
 // first tells when something is written for the first time.
 type first struct {
 	io.Writer
-	wrote bool
+	wrote atomic.Bool
 }
 
 func (f *first) Write(p []byte) (int, error) {
-	f.wrote = true
+	f.wrote.Store(true)
 	return f.Writer.Write(p)
 }
 
@@ -226,7 +230,7 @@ func TestHalfAMillion(t *testing.T) {
 			stdout := &first{Writer: &tail{}}
 			firstRow, least, most := -1, uint64(1<<62), uint64(0)
 			api := many{secrets: secrets, page: func(n int) {
-				if stdout.wrote && firstRow < 0 {
+				if stdout.wrote.Load() && firstRow < 0 {
 					firstRow = n
 				}
 				if every := secrets / 1000; n%every == every/2 { // ten times
