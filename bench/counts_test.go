@@ -15,7 +15,7 @@ var counts = map[string]struct {
 	requests int    // of the vendor
 }{
 	"PostgreSQL, single":               {calls: [4]int{3, 2, 1, 2}, logins: 2, turns: 20},
-	"PostgreSQL, alternating":          {calls: [4]int{4, 3, 2, 2}, logins: 5, turns: 78},
+	"PostgreSQL, alternating":          {calls: [4]int{4, 3, 2, 2}, logins: 5, turns: 62},
 	"MySQL, single":                    {calls: [4]int{3, 2, 1, 2}, logins: 2, turns: 26},
 	"MySQL, dual":                      {calls: [4]int{3, 2, 1, 2}, logins: 2, turns: 22},
 	"MySQL, alternating":               {calls: [4]int{4, 3, 2, 2}, logins: 5, turns: 52},

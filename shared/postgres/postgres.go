@@ -49,6 +49,8 @@ func (d Driver) Login(ctx context.Context, l dbuser.Login) (dbuser.Session, erro
 		SSLMode:         pq.SSLModeDisable,
 		ApplicationName: "rekey",
 		ClientEncoding:  "UTF8", Datestyle: "ISO, MDY", // lib/pq works with no other
+		// A statement and its parameters in one round trip, not two.
+		BinaryParameters: true,
 	})
 	if err != nil {
 		return nil, translate(ctx, err)
