@@ -44,6 +44,22 @@ func TestAlternatingUsers(t *testing.T) {
 			t.Fatal(err)
 		}
 		a.nameAdministrator(e, "alternator")
+		if got := verdicts(a.diagnose(adminPassword)); got != "function:fail" {
+			t.Errorf("diagnosis before rotation is turned on: %s", got)
+		}
+		if err := a.rotate(false); err != nil { // a rehearsal, which makes no clone
+			t.Fatalf("%v\n%s", err, a.logs.String())
+		}
+		if got := verdicts(a.diagnose(adminPassword)); !strings.Contains(got, "pair:ok AWSCURRENT:works") {
+			t.Errorf("diagnosis: %s", got)
+		}
+		users := "SELECT count(*) FROM mysql.user WHERE User = 'alternated_clone'"
+		if e.server == database.Postgres {
+			users = "SELECT count(*) FROM pg_roles WHERE rolname = 'alternated_clone'"
+		}
+		if rows, err := db.Query(t.Context(), users); err != nil || rows[0][0] != "0" {
+			t.Errorf("a diagnosis made the clone: %v, %v", rows, err)
+		}
 		names := []string{"alternated", "alternated_clone"}
 		for n := range 4 {
 			if err := a.rotate(true); err != nil {

@@ -85,6 +85,7 @@ func TestReadOnlyReplica(t *testing.T) {
 				t.Fatal(err)
 			}
 			dbusertest.MustFail(t, b.Rotate(t), rotation.ErrConfig, "read-only")
+			b.MustFind(t, b.Diagnose(t), "login:ok server:fail", "read-only")
 			dbusertest.MustFail(t, b2.Rotate(t), rotation.ErrConfig, "read-only")
 		})
 	}

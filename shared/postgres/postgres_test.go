@@ -44,6 +44,7 @@ func TestReadOnlyReplica(t *testing.T) {
 	b := dbusertest.NewBench(t, target("15"), primary, "replicated", "Old-Password-of-replicated", map[string]any{"port": replica.Port})
 	awaitReplay(t, primary, replica)
 	dbusertest.MustFail(t, b.Rotate(t), rotation.ErrConfig, "read-only replica")
+	b.MustFind(t, b.Diagnose(t), "login:ok server:fail", "read-only replica")
 }
 
 // awaitReplay waits until the replica has what the primary has.
@@ -117,5 +118,31 @@ func TestRoles(t *testing.T) {
 			}
 			b.MustBeConsistent(t)
 		})
+	}
+}
+
+// What a diagnosis looks for beside the login: a replica, and what RDS or a person forbids.
+func TestDiagnosis(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs a database server")
+	}
+	t.Parallel()
+	// The setting is RDS's; any server takes one with a dot in its name.
+	server := databasetest.Start(t, database.Options{Engine: database.Postgres, Version: "18", Settings: map[string]string{"rds.restrict_password_commands": "on"}})
+	if err := server.Exec(t.Context(), "CREATE ROLE rds_password"); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ name, alter, finding, says string }{
+		{"restricted", "ALTER ROLE restricted CONNECTION LIMIT 5", "login:ok server:ok privileges:fail", "rds_password"},
+		{"member", "GRANT rds_password TO member", "login:ok server:ok privileges:ok", "one password per user"},
+		{"ending", "ALTER ROLE ending VALID UNTIL 'tomorrow'", "login:ok server:ok account:warn", "no password of the role is taken after"},
+		{"over", "ALTER ROLE over VALID UNTIL '2020-01-01'", "tls:ok login:fail", "refused"},
+		{"nologin", "ALTER ROLE nologin NOLOGIN", "tls:ok login:fail", "not permitted to log in"},
+	} {
+		b := dbusertest.NewBench(t, target("18"), server, c.name, "Old-Password-of-"+c.name)
+		if err := server.Exec(t.Context(), c.alter); err != nil {
+			t.Fatal(err)
+		}
+		b.MustFind(t, b.Diagnose(t), c.finding, c.says)
 	}
 }

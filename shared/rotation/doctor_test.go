@@ -238,7 +238,7 @@ func TestDoctorEvent(t *testing.T) {
 		t.Fatal(err)
 	}
 	for key, want := range map[string]any{
-		"msg": "diagnosis", "level": "INFO", "step": "doctor", "function": "rotate", "secret": rotationtest.SecretID, "outcome": "fail",
+		"msg": "diagnosis", "level": "INFO", "step": "doctor", "function": "rotate", "secret": rotationtest.SecretID, "outcome": "fail", "engine": "lock", "strategy": "test",
 		"_aws": nil, "version": nil,
 	} {
 		if line[key] != want {

@@ -72,6 +72,11 @@ func (m *Machine) reportDiagnosis(ctx context.Context, d *Diagnosis, err *StepEr
 	if m.RequestID != nil {
 		attrs = append(attrs, slog.String("request_id", m.RequestID(ctx)))
 	}
+	for _, known := range []slog.Attr{slog.String("engine", d.Engine), slog.String("strategy", d.Strategy)} {
+		if known.Value.String() != "" {
+			attrs = append(attrs, known)
+		}
+	}
 	attrs = append(attrs, n.attrs...)
 	level := slog.LevelInfo
 	if err != nil {

@@ -45,6 +45,19 @@ func (b *Bench) Diagnose(t *testing.T) *rotation.Diagnosis {
 	return d
 }
 
+// PlantPending makes a password that the server does not know the pending one.
+func (b *Bench) PlantPending(password string) {
+	doc, err := rotation.ParseDocument(b.original)
+	if err != nil {
+		panic(err) // secretOf made it
+	}
+	v, err := doc.With("password", password)
+	if err != nil {
+		panic(err) // it has one
+	}
+	b.store.Plant(b.store.Begin().Token, v, rotation.Pending)
+}
+
 // MustFind asserts the verdicts of checks, "login:fail tls:ok", and that what is
 // said of the last of them has a text in it.
 func (b *Bench) MustFind(t *testing.T, d *rotation.Diagnosis, want, says string) {
