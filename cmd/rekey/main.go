@@ -106,7 +106,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int
 		if wrong := (*usage.Error)(nil); errors.As(err, &wrong) {
 			complain(stderr, wrong.Error())
 		} else {
-			complain(stderr, fmt.Sprintf("%v: see rekey --help", err))
+			complain(stderr, misunderstood(err))
 		}
 		return exitUsage
 	}
@@ -126,6 +126,21 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int
 		return exitFailed
 	}
 	return exitDone
+}
+
+// misunderstood says what is wrong with a command line, and where help is. An argument too many
+// is not repeated: it may be a secret that somebody hands over in the wrong place.
+func misunderstood(err error) string {
+	text, command := err.Error(), "rekey"
+	var wrong *kong.ParseError
+	if errors.As(err, &wrong) && wrong.Context.Selected() != nil {
+		n := wrong.Context.Selected()
+		command = n.FullPath()
+		if n.Leaf() && strings.HasPrefix(text, "unexpected argument") {
+			text = "an argument too many"
+		}
+	}
+	return fmt.Sprintf("%s: see %s --help", text, command)
 }
 
 // commandLine reads command lines. Kong ends the process by exit.

@@ -102,7 +102,7 @@ func TestUsage(t *testing.T) {
 		"no such command":     {[]string{"turn"}, "turn"},
 		"no such flag":        {[]string{"demo", "--fast"}, "--fast"},
 		"no such engine":      {[]string{"demo", "--engine", "oracle"}, "--engine"},
-		"argument":            {[]string{"local", "x"}, "x"},
+		"argument":            {[]string{"local", "secret"}, "an argument too many: see rekey local --help"},
 		"port no number":      {[]string{"local", "--port", "x"}, "--port"},
 		"port out of range":   {[]string{"local", "--port", "70000"}, "0 to 65535"},
 		"region":              {[]string{"local", "--region", "Mars"}, "us-east-1"},
