@@ -34,7 +34,7 @@ type cloud struct {
 	// course is a rotation; it is called in a goroutine of its own.
 	course func(c *cloud, name, version string)
 	// refuse, unless it is nil, is the answer of RotateSecret.
-	refuse func(*cloud) error
+	refuse func(c *cloud, token string) error
 }
 
 func newCloud(course func(*cloud, string, string), names ...string) *cloud {
@@ -87,7 +87,9 @@ func (c *cloud) RotateSecret(_ context.Context, in *secretsmanager.RotateSecretI
 	c.calls["RotateSecret"]++
 	s := c.find(*in.SecretId)
 	if c.refuse != nil {
-		return nil, c.refuse(c)
+		if err := c.refuse(c, aws.ToString(in.ClientRequestToken)); err != nil {
+			return nil, err
+		}
 	}
 	c.begun = append(c.begun, time.Now())
 	version := aws.ToString(in.ClientRequestToken)

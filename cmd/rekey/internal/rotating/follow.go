@@ -23,21 +23,33 @@ import (
 func (r *run) begin(ctx context.Context, s *fleet.Secret) (version string, err error) {
 	in := &secretsmanager.RotateSecretInput{SecretId: &s.ARN}
 	if s.Pending != "" {
-		in.ClientRequestToken = &s.Pending // with another token Secrets Manager refuses
+		in.ClientRequestToken = &s.Pending // the same rotation
 	}
 	out, err := r.api.RotateSecret(ctx, in)
+	if refused, reattempted := invalid(err); refused && !reattempted && s.Pending != "" {
+		in.ClientRequestToken = nil // should AWS not take a token twice, this reattempts what is pending
+		out, err = r.api.RotateSecret(ctx, in)
+	}
 	if err == nil {
 		return aws.ToString(out.VersionId), nil
 	}
-	// "A previous rotation isn't complete. That rotation will be reattempted." That is the one
-	// to follow, whoever began it.
-	var invalid *types.InvalidRequestException
-	if errors.As(err, &invalid) && strings.Contains(invalid.ErrorMessage(), "reattempted") {
+	// The one that is reattempted is the one to follow, whoever began it.
+	if _, reattempted := invalid(err); reattempted {
 		if again, _, e := describe(ctx, r.api, r.region, s.ARN, r.now()); e == nil && again.Pending != "" {
 			return again.Pending, nil
 		}
 	}
 	return "", refusal(ctx, s, err)
+}
+
+// invalid says whether the secret's state does not allow a rotation, and whether that is for
+// another one: "A previous rotation isn't complete. That rotation will be reattempted."
+func invalid(err error) (refused, reattempted bool) {
+	var wrong *types.InvalidRequestException
+	if !errors.As(err, &wrong) {
+		return false, false
+	}
+	return true, strings.Contains(wrong.ErrorMessage(), "reattempted")
 }
 
 // refusal is why Secrets Manager does not begin.

@@ -81,6 +81,7 @@ func TestOutcomes(t *testing.T) {
 		"no permission to invoke":  {prepare: refusing("AccessDeniedException", "Secrets Manager cannot invoke the specified Lambda function."), out: "Its policy must let secretsmanager.amazonaws.com; see rekey doctor app", err: "failed"},
 		"no permission to rotate":  {prepare: refusing("AccessDeniedException", "not authorized to perform: secretsmanager:RotateSecret"), out: "FAIL app failed (denied) after ", err: "failed"},
 		"both labels stay":         {course: func(c *cloud, n, v string) { time.Sleep(time.Second); c.label(n, v, "AWSPENDING", "AWSCURRENT") }, out: "ok   app rotated in 1."},
+		"a token is taken once":    {course: well, prepare: onlyOnce, out: "ok   app rotated in 4."},
 		"another one since":        {course: func(c *cloud, n, v string) { time.Sleep(time.Second); c.label(n, v, "AWSPREVIOUS") }, out: "ok   app rotated in 1."},
 		"managed by a service":     {course: func(c *cloud, n, v string) { time.Sleep(time.Second); c.label(n, v, "AWSCURRENT") }, prepare: managed, out: "ok   app rotated in 1."},
 		"not there any more":       {course: func(c *cloud, n, _ string) { c.mu.Lock(); defer c.mu.Unlock(); delete(c.secrets, n) }, out: "looking after it failed: ", err: "failed"},
@@ -105,7 +106,7 @@ func TestOutcomes(t *testing.T) {
 
 func refusing(code, message string) func(*cloud) {
 	return func(c *cloud) {
-		c.refuse = func(*cloud) error { return &smithy.GenericAPIError{Code: code, Message: message} }
+		c.refuse = func(*cloud, string) error { return &smithy.GenericAPIError{Code: code, Message: message} }
 	}
 }
 
@@ -113,7 +114,7 @@ func refusing(code, message string) func(*cloud) {
 func other(refusal error) func(*cloud) {
 	return func(c *cloud) {
 		const version = "version-of-another-1234567890123456"
-		c.refuse = func(c *cloud) error {
+		c.refuse = func(c *cloud, _ string) error {
 			c.secrets["app"].VersionIdsToStages[version] = []string{"AWSPENDING"}
 			go well(c, "app", version)
 			return refusal
@@ -121,15 +122,28 @@ func other(refusal error) func(*cloud) {
 	}
 }
 
+// onlyOnce refuses the token of a rotation that is pending, and reattempts it without one.
+func onlyOnce(c *cloud) {
+	stuck(c)
+	c.refuse = func(c *cloud, token string) error {
+		if token != "" {
+			return &types.InvalidRequestException{Message: aws.String("You can't use ClientRequestToken, because that value is already in use.")}
+		}
+		go well(c, "app", pendingVersion)
+		return &types.InvalidRequestException{Message: aws.String("A previous rotation isn't complete. That rotation will be reattempted.")}
+	}
+}
+
 func managed(c *cloud) {
 	c.secrets["app"].RotationLambdaARN, c.secrets["app"].OwningService = nil, aws.String("rds")
 }
 
+const pendingVersion = "version-that-is-stuck-12345678901234"
+
 // stuck has a rotation fail a moment ago, with the token that is taken up again.
 func stuck(c *cloud) {
-	const version = "version-that-is-stuck-12345678901234"
-	c.label("app", version, "AWSPENDING")
-	c.says(version, "setSecret", "failed", "refused")
+	c.label("app", pendingVersion, "AWSPENDING")
+	c.says(pendingVersion, "setSecret", "failed", "refused")
 }
 
 // Many are begun at the rate, so many at once, and no further ones after enough failures.
