@@ -37,7 +37,7 @@ type rotated struct {
 // and have both been used, after two.
 const warmUp = 2
 
-// measureRotations rotates on all targets, once a run of the bench: two sections tell of it.
+// measureRotations rotates on all targets, once a run of the bench: several sections tell of it.
 func (b *bench) measureRotations(ctx context.Context) ([]*contestant, error) {
 	if b.rotations != nil {
 		return b.rotations, nil
