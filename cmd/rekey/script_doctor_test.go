@@ -2,8 +2,12 @@ package main
 
 import (
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -30,6 +34,9 @@ import (
 //	                            administrator's secret
 //	cancelled NAME              its rotation is turned off
 //	policed NAME FILE           the secret gets the resource policy in FILE
+//	rotates NAME FUNCTION       its rotation is turned on, and tried
+//	vendor KEY…                 a vendor who takes these keys, and a rekey local of the script's
+//	                            own whose rotate-apikey reaches it: $VENDOR
 //	uninvited FUNCTION          Secrets Manager may not invoke the function any more
 var doctorCommands = map[string]scriptCommand{
 	"edited": edited,
@@ -43,6 +50,11 @@ var doctorCommands = map[string]scriptCommand{
 		arguments(ts, args, 1)
 		_, err := scriptOf(ts).aws.CancelRotateSecret(scriptOf(ts).t.Context(), &secretsmanager.CancelRotateSecretInput{SecretId: &args[0]})
 		ts.Check(err)
+	},
+	"vendor": vendor,
+	"rotates": func(ts *testscript.TestScript, _ bool, args []string) {
+		arguments(ts, args, 2)
+		scriptOf(ts).rotates(ts, args[0], strings.Replace(rotateRDSARN, "rotate-rds", args[1], 1))
 	},
 	"policed": func(ts *testscript.TestScript, _ bool, args []string) {
 		arguments(ts, args, 2)
@@ -137,10 +149,32 @@ func dbpair(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Check(err)
 		secrets[name]["masterarn"] = *made.ARN
 	}
+	s.rotates(ts, name, rotateRDSARN)
+}
+
+func (s *script) rotates(ts *testscript.TestScript, name, functionARN string) {
 	_, err := s.aws.RotateSecret(s.t.Context(), &secretsmanager.RotateSecretInput{
-		SecretId: &name, RotationLambdaARN: aws.String(rotateRDSARN), RotateImmediately: aws.Bool(false),
+		SecretId: &name, RotationLambdaARN: &functionARN, RotateImmediately: aws.Bool(false),
 		RotationRules: &types.RotationRulesType{AutomaticallyAfterDays: aws.Int64(30)},
 	})
 	ts.Check(err)
 	s.local.await(s.t, "RotationSucceeded", name, 1) // of the trial
+}
+
+// vendor is a registry of packages that asks who has a token.
+func vendor(ts *testscript.TestScript, _ bool, keys []string) {
+	s := scriptOf(ts)
+	web := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		key, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		if r.URL.Path != "/-/whoami" || !slices.Contains(keys, key) {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		_, _ = w.Write([]byte(`{"username":"app"}`))
+	}))
+	s.t.Cleanup(web.Close)
+	authority := ts.MkAbs("vendor.pem")
+	ts.Check(os.WriteFile(authority, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: web.Certificate().Raw}), 0o600))
+	ts.Setenv("VENDOR", web.URL)
+	s.reach(startLocal(s.t, "--function", "rotate-apikey="+s.shared.keys, "--env", "SSL_CERT_FILE="+authority, "--env", "ALLOW_PRIVATE_HOSTS=127.0.0.1"), ts.Setenv)
 }

@@ -121,6 +121,7 @@ type stage struct {
 	t    *testing.T // of all scripts: what is begun ends with it
 	once sync.Once
 	main *local
+	keys string // the function rotate-apikey, built
 }
 
 // local is the shared rekey local.
@@ -132,6 +133,7 @@ func (s *stage) local() *local {
 			s.t.Error(err)
 			return
 		}
+		s.keys = keys
 		args := []string{"--function", "rotate-apikey=" + keys}
 		if !testing.Short() {
 			args = append(args, "--env", "rotate-rds:SSL_CERT_FILE="+databasetest.Shared(s.t, database.Postgres, "").CAFile())

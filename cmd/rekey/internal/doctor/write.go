@@ -132,15 +132,15 @@ func Versions(versions []rotation.VersionLogin, screen *terminal.Terminal) {
 		if name == "" {
 			name = "without a label"
 		}
-		login := string(v.Login)
-		switch v.Login {
-		case rotation.LoginWorks:
-			login = screen.Verdict("ok") + "  " + login + "  "
-		case rotation.LoginRefused:
-			login = screen.Verdict("fail") + "  " + login
-		case rotation.LoginUnknown:
-			login = screen.Verdict("skipped") + "  " + login
+		mark := "skipped"
+		switch {
+		case v.Login == rotation.LoginWorks:
+			mark = "ok"
+		case v.Login == rotation.LoginRefused && slices.Contains(v.Stages, rotation.Current):
+			mark = "fail"
+		case v.Login == rotation.LoginRefused:
+			mark = "" // as it should be, for most
 		}
-		screen.Println(fmt.Sprintf("  %s  %-15s  %s  %s", login, name, v.ID, screen.Dim(tame(v.Said))))
+		screen.Println(fmt.Sprintf("  %s  %-7s  %-15s  %s  %s", screen.Verdict(mark), v.Login, name, v.ID, screen.Dim(tame(v.Said))))
 	}
 }

@@ -149,6 +149,7 @@ func (r *repair) examine(ctx context.Context) error {
 func (r *repair) situation() situation {
 	s := situationOf(r.report.Labels, r.report.Versions, r.report.Rotates)
 	s.tried, s.renewed = r.tried, r.renewed
+	s.sound = !slices.ContainsFunc(r.report.Findings, func(f doctor.Finding) bool { return f.From != "outside" && f.Verdict == rotation.Fail })
 	return s
 }
 

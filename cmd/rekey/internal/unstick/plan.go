@@ -14,6 +14,7 @@ type situation struct {
 	older                      []version // without labels, the newest first
 
 	rotates bool // rotation is turned on
+	sound   bool // no check of the target failed: what is unknown is so because nobody can tell
 	tried   bool // this command has run the rotation again, and it has not ended well
 	renewed bool // and neither has a new one that it began
 }
@@ -105,6 +106,8 @@ func decide(s situation) plan {
 	case s.current == nil || s.current.empty:
 		return none("no version is labelled AWSCURRENT, or it has no value",
 			"Store a value that logs in: aws secretsmanager put-secret-value.")
+	case s.current.unknown() && s.sound:
+		return decideUntold(s)
 	case s.current.unknown():
 		return none("it is not known whether AWSCURRENT logs in", "Mend what the diagnosis names first, then run this again.")
 	case s.current.works() && s.pending == nil:
@@ -113,6 +116,25 @@ func decide(s situation) plan {
 		return decidePending(s)
 	}
 	return decideRefused(s)
+}
+
+// decideUntold: nothing is wrong, but nobody is there who could be asked whether a credential
+// is accepted, as with generated secrets. Then labels are not moved at all.
+func decideUntold(s situation) plan {
+	switch {
+	case s.pending == nil:
+		return plan{verdict: healthy, because: "no rotation is pending (nobody can be asked whether AWSCURRENT is accepted)"}
+	case s.rotates && !s.tried:
+		return steps("a rotation has not ended: it goes on from where it stopped", step{act: rotate, version: s.pending.id})
+	case s.rotates:
+		return none("the rotation does not end, and nobody can be asked whether AWSPENDING is accepted",
+			"Mend what the function's log names. If the value in AWSPENDING is in use nowhere, "+discardByHand(s.pending.id))
+	}
+	return none("a rotation has not ended, and rotation is turned off", "Turn rotation on (aws secretsmanager rotate-secret): it ends what it began.")
+}
+
+func discardByHand(version string) string {
+	return "take the label away: aws secretsmanager update-secret-version-stage --version-stage AWSPENDING --remove-from-version-id " + version + " --secret-id SECRET"
 }
 
 // decidePending: nobody is locked out, and a rotation has not ended.
@@ -126,7 +148,7 @@ func decidePending(s situation) plan {
 		return none("AWSCURRENT logs in, and a new rotation fails as well", "Mend what the function's log names; nobody is locked out meanwhile.")
 	case p.unknown():
 		return none("AWSCURRENT logs in, and it is not known whether AWSPENDING does",
-			"Mend what the diagnosis names. If the value in AWSPENDING is in use nowhere, take the label away: aws secretsmanager update-secret-version-stage --version-stage AWSPENDING --remove-from-version-id "+p.id+" --secret-id SECRET")
+			"Mend what the diagnosis names. If the value in AWSPENDING is in use nowhere, "+discardByHand(p.id))
 	case p.works() && s.rotates:
 		return none("AWSCURRENT and AWSPENDING both log in, and the function cannot end the rotation",
 			"Mend what the function's log names; nobody is locked out meanwhile.")
