@@ -289,6 +289,22 @@ func TestWorst(t *testing.T) {
 	}
 }
 
+// What was read before Ctrl-C is shown, and that it is not all.
+func TestInterrupted(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	var out bytes.Buffer
+	api := many{secrets: 30_000, page: func(n int) {
+		if n == 15 {
+			cancel()
+		}
+	}}
+	err := newRun(t, api, &out).once(ctx, io.Discard)
+	if err == nil || !strings.HasPrefix(err.Error(), "interrupted after 1,") || strings.Count(out.String(), "\n") < 1000 {
+		t.Errorf("%v, %d lines", err, strings.Count(out.String(), "\n"))
+	}
+}
+
 // Watching shows the few that need someone, in a table of its own each time, until it is ended.
 func TestWatch(t *testing.T) {
 	t.Parallel()
