@@ -3,6 +3,7 @@ package main
 import (
 	"flag"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -63,6 +64,25 @@ func TestPage(t *testing.T) {
 	for page, says := range map[string]string{"# Page\n": "no place", "<!-- bench init -->\nold\n": "does not end"} {
 		if _, err := example().into(page); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%q: %v", page, err)
+		}
+	}
+}
+
+// The published table has every rotation there is, and none that any of them may not be.
+func TestPublishedRotations(t *testing.T) {
+	t.Parallel()
+	page := published(t)
+	for _, target := range targets() {
+		for _, strategy := range target.strategies {
+			said := page[target.name+", "+strategy]
+			if calls, err := strconv.Atoi(said["calls"]); err != nil || calls < 8 || calls > 11 {
+				t.Errorf("%s, %s: calls: %q", target.name, strategy, said["calls"])
+			}
+			for _, name := range []string{"refused", "open"} {
+				if n := said[name]; n != "0" && strategy != replaced {
+					t.Errorf("%s, %s: %s: %q", target.name, strategy, name, n)
+				}
+			}
 		}
 	}
 }
