@@ -119,6 +119,8 @@ func (c *Command) validateRefresh() (err error) {
 	return err
 }
 
+var errInterrupted = errors.New("interrupted before the command was started")
+
 // Run starts the command, and returns at its end; or becomes it, where nothing is left to do.
 func (c *Command) Run(ctx context.Context) error {
 	program, err := find(c.Command[0])
@@ -132,7 +134,9 @@ func (c *Command) Run(ctx context.Context) error {
 	cache := client.New(source{account.SecretsManager(cfg)}, client.Options{TTL: max(c.Refresh, time.Minute)})
 	defer cache.Close()
 	j := &job{command: c, program: program, environ: os.Environ(), secrets: reader{cache: cache, wanted: c.secrets}, complain: toStderr}
-	if err := j.secrets.first(ctx); err != nil {
+	if err := j.secrets.first(ctx); ctx.Err() != nil {
+		return errInterrupted
+	} else if err != nil {
 		return err
 	}
 	if alone := !c.Mask && c.Files == "" && c.Refresh == 0; alone && canBecome {

@@ -20,8 +20,8 @@ import (
 func (j *job) run(ctx context.Context) (err error) {
 	signals, release := forwarded()
 	defer release()
-	if err := ctx.Err(); err != nil {
-		return errors.New("interrupted before the command was started")
+	if ctx.Err() != nil {
+		return errInterrupted
 	}
 	if j.command.Files != "" {
 		if j.folder, err = openFolder(j.command.Files, j.command.AllowDisk, j.environ); err != nil {

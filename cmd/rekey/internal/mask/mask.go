@@ -3,7 +3,6 @@
 package mask
 
 import (
-	"bytes"
 	"io"
 	"slices"
 	"sync"
@@ -22,8 +21,7 @@ const stars = "***"
 type Set struct {
 	mu    sync.Mutex
 	known map[string]bool
-	// By the first byte, the longest first. Replaced as a whole when it grows.
-	byFirst atomic.Pointer[[256][]string]
+	index atomic.Pointer[index] // replaced as a whole when it grows
 }
 
 // Add masks values from now on, as a whole and line by line, and the usual forms of them. It
@@ -36,24 +34,56 @@ func (s *Set) Add(values ...string) (tooShort []string) {
 		s.known = map[string]bool{}
 	}
 	for _, value := range values {
-		masked := false
-		for _, form := range formsOf(value) {
+		forms := formsOf(value)
+		for _, form := range forms {
 			s.known[form] = true
-			masked = true
 		}
-		if !masked && value != "" {
+		if len(forms) == 0 && value != "" {
 			tooShort = append(tooShort, value)
 		}
 	}
-	var byFirst [256][]string
-	for form := range s.known {
-		byFirst[form[0]] = append(byFirst[form[0]], form)
+	s.index.Store(newIndex(s.known))
+	return tooShort
+}
+
+// index finds the forms that a text begins with: by its first bytes, for a key of many lines
+// has thousands of them.
+type index struct {
+	byHead map[head][]string // the longest first
+	begins map[string]bool   // what is shorter than a head, and may become one
+}
+
+type head [4]byte
+
+func newIndex(forms map[string]bool) *index {
+	x := &index{byHead: map[head][]string{}, begins: map[string]bool{}}
+	for form := range forms {
+		h := head([]byte(form[:len(head{})]))
+		x.byHead[h] = append(x.byHead[h], form)
+		for n := 1; n < len(h); n++ {
+			x.begins[form[:n]] = true
+		}
 	}
-	for _, forms := range byFirst {
+	for _, forms := range x.byHead {
 		slices.SortFunc(forms, func(a, b string) int { return len(b) - len(a) })
 	}
-	s.byFirst.Store(&byFirst)
-	return tooShort
+	return x
+}
+
+// match is the length of the longest form that text begins with, and whether more text could
+// make a longer one.
+func (x *index) match(text []byte) (found int, undecided bool) {
+	if len(text) < len(head{}) {
+		return 0, x.begins[string(text)]
+	}
+	for _, form := range x.byHead[head(text[:len(head{})])] {
+		if len(form) > len(text) {
+			undecided = undecided || form[:len(text)] == string(text)
+		} else if form == string(text[:len(form)]) {
+			return len(form), undecided
+		}
+	}
+	return 0, undecided
 }
 
 // Writer masks what is written to it on its way to w. What might be the beginning of a value
@@ -92,11 +122,11 @@ func (m *Writer) Flush() error {
 func (m *Writer) pass(last bool) error {
 	var out []byte
 	at := 0
-	byFirst := m.set.byFirst.Load()
+	x := m.set.index.Load()
 	for ; at < len(m.pending); at++ {
 		rest := m.pending[at:]
-		if byFirst != nil {
-			found, undecided := match(byFirst[rest[0]], rest)
+		if x != nil {
+			found, undecided := x.match(rest)
 			if undecided && !last {
 				break
 			}
@@ -116,17 +146,4 @@ func (m *Writer) pass(last bool) error {
 	}
 	_, err := m.w.Write(out)
 	return err
-}
-
-// match is the length of the longest form that text begins with, and whether more text could
-// make a longer one.
-func match(forms []string, text []byte) (found int, undecided bool) {
-	for _, form := range forms {
-		if len(form) > len(text) {
-			undecided = undecided || form[:len(text)] == string(text)
-		} else if bytes.HasPrefix(text, []byte(form)) {
-			return len(form), undecided
-		}
-	}
-	return 0, undecided
 }

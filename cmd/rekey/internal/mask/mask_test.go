@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/url"
 	"slices"
 	"strings"
@@ -189,18 +190,24 @@ func covered(text string, forms []string) string {
 }
 
 func BenchmarkWriter(b *testing.B) {
-	var set Set
-	for i := range 10 {
-		set.Add(fmt.Sprintf("a-rather-long-password-%d-%x", i, i*7919))
+	passwords := make([]string, 10)
+	for i := range passwords {
+		passwords[i] = fmt.Sprintf("a-rather-long-password-%d-%x", i, i*7919)
 	}
-	line := []byte(strings.Repeat("compiling the package number 17 of 200, with a rather usual line of output\n", 400))
-	w := NewWriter(discard{}, &set)
-	b.SetBytes(int64(len(line)))
-	for b.Loop() {
-		_, _ = w.Write(line)
+	var key strings.Builder
+	for i := range 1000 {
+		fmt.Fprintf(&key, "%x%x%x\n", i*104729, i*15485863, i*32452843)
+	}
+	for name, values := range map[string][]string{"passwords": passwords, "lines": {key.String()}} {
+		b.Run(name, func(b *testing.B) {
+			var set Set
+			set.Add(values...)
+			line := []byte(strings.Repeat("compiling the package number 17 of 200, with a rather usual line of output\n", 400))
+			w := NewWriter(io.Discard, &set)
+			b.SetBytes(int64(len(line)))
+			for b.Loop() {
+				_, _ = w.Write(line)
+			}
+		})
 	}
 }
-
-type discard struct{}
-
-func (discard) Write(p []byte) (int, error) { return len(p), nil }
