@@ -47,7 +47,9 @@ func (Command) Help() string {
 
 With --files, PREFIX_KEY_FILE names a file of mode 0600, and PREFIX_FILE one with the whole value. They are removed at the end.
 
-The exit code is the command's; 128 and the signal's number if a signal ended it; 127 if there is no such command, 126 if it cannot be started. Before it is started, 1 and 2 are as for other commands.`
+The exit code is the command's; 128 and the signal's number if a signal ended it; 127 if there is no such command, 126 if it cannot be started. Before it is started, 1 and 2 are as for other commands.
+
+It needs secretsmanager:GetSecretValue on the secrets, and kms:Decrypt on a key of your own.`
 }
 
 // ended is the end of the command, which has said itself what there was to say.

@@ -27,7 +27,7 @@ type Command struct {
 func (Command) Help() string {
 	return `Writes the value as it is, byte for byte, for a pipe or a file: PGPASSWORD=$(rekey get app/db password) psql …, rekey get tls key > /dev/shm/key. Do not write it into the arguments of a program, which others on the machine can read. A field that is no string is written as the JSON that it is. A terminal is refused unless --reveal says so, for what it shows stays in its history.
 
-Needs secretsmanager:GetSecretValue on the secret.`
+It needs secretsmanager:GetSecretValue on the secret, and kms:Decrypt on a key of your own.`
 }
 
 // Run gets.

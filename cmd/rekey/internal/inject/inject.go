@@ -30,7 +30,9 @@ type Command struct {
 func (Command) Help() string {
 	return `A template is text with secrets in double braces: {{secret "app/db"}} is a whole value, {{secret "app/db" "password"}} a field of a JSON object. Quote it for where it stands: {{secret "app/db" "password" | json}}; there are json (also TOML and JavaScript), yaml, shell, url, xml and base64. The language is that of Go (https://pkg.go.dev/text/template), and sees nothing but the secrets that the template names: no variables of the environment, no files, no programs.
 
-Each secret is read once, so that its fields belong together. Nothing is written if something is missing. Needs secretsmanager:GetSecretValue on the secrets.`
+Each secret is read once, so that its fields belong together. Nothing is written if something is missing.
+
+It needs secretsmanager:GetSecretValue on the secrets, and kms:Decrypt on a key of your own.`
 }
 
 // Run injects.
