@@ -28,7 +28,11 @@ func (r *run) rotate(ctx context.Context, all []*fleet.Secret) error {
 		})
 	}
 	under.Wait()
-	return r.verdict(ctx, r.told.close(), len(all))
+	done, err := r.told.close()
+	if err != nil {
+		return err
+	}
+	return r.verdict(ctx, done, len(all))
 }
 
 // mayBegin waits for the rate and for a place, and takes it. It is false when no further

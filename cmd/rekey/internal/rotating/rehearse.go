@@ -79,11 +79,11 @@ func (r *run) rehearse(ctx context.Context, id string) error {
 	res, after := r.watchRehearsal(ctx, s, aws.ToString(out.VersionId), begun)
 	res.Seconds = r.now().Sub(begun).Seconds()
 	r.told.ended(s, res)
-	r.told.close()
+	if _, err := r.told.close(); err != nil {
+		return err
+	}
 	r.compare(before, after)
 	switch {
-	case r.screen.Err() != nil:
-		return r.screen.Err()
 	case ctx.Err() != nil:
 		return errors.New("interrupted: the rehearsal goes on in AWS, and changes nothing")
 	case res.Outcome == Failed:

@@ -165,12 +165,10 @@ func (r *run) confirm(ctx context.Context, all chosen) error {
 	return confirm.Ask(ctx, r.screen, nil, r.command.Yes, question)
 }
 
-// errFailed says in all what came of several.
+// verdict says in all what came of several.
 func (r *run) verdict(ctx context.Context, done tally, all int) error {
 	left := all - done.begun
 	switch {
-	case r.screen.Err() != nil:
-		return r.screen.Err()
 	case ctx.Err() != nil:
 		return fmt.Errorf("interrupted: %s under way and going on in AWS (rekey status shows them), %d not begun", count(done.underWay, "rotation is", "rotations are"), left)
 	case done.failed > 0 && left > 0:

@@ -251,6 +251,22 @@ func TestTwice(t *testing.T) {
 	})
 }
 
+type closed struct{}
+
+func (closed) Write([]byte) (int, error) { return 0, errors.New("closed pipe") }
+
+// Nobody reads any more: that is told, whatever the form.
+func TestClosedPipe(t *testing.T) {
+	for _, form := range []string{"table", "json", "csv"} {
+		synctest.Test(t, func(t *testing.T) {
+			err := rotateWith(t.Context(), newCloud(well, "app"), closed{}, command(t, "app", "--output", form))
+			if err == nil || !strings.Contains(err.Error(), "closed pipe") {
+				t.Errorf("%s: %v", form, err)
+			}
+		})
+	}
+}
+
 func TestRulesStay(t *testing.T) {
 	t.Parallel()
 	days := &types.RotationRulesType{AutomaticallyAfterDays: aws.Int64(30), Duration: aws.String("3h")}

@@ -1,6 +1,7 @@
 package rotating
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -29,6 +30,7 @@ type teller struct {
 	done  tally
 	steps map[string]string // of those under way, by ARN
 	shown string
+	err   error // the first failure to write a row
 }
 
 func newTeller(r *run, stdout io.Writer) *teller {
@@ -96,11 +98,10 @@ func (t *teller) ended(s *fleet.Secret, res result) {
 	t.show()
 }
 
-// tell writes one; the caller holds mu. Its error shows again in close.
+// tell writes one; the caller holds mu.
 func (t *teller) tell(res result) {
 	if t.format != output.Table {
-		_ = t.rows.Write(res)
-		_ = t.rows.Flush()
+		t.err = cmp.Or(t.err, t.rows.Write(res), t.rows.Flush())
 		return
 	}
 	for _, line := range lines(t.run.screen, res) {
@@ -187,12 +188,12 @@ func (t *teller) show() {
 	t.shown = text
 }
 
-// close says how it stands in all.
-func (t *teller) close() tally {
+// close says how it stands in all. The error is of writing, such as a closed pipe.
+func (t *teller) close() (tally, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.run.aside.Stop()
-	_ = t.rows.Close()
+	t.err = cmp.Or(t.err, t.rows.Close(), t.run.screen.Err())
 	if t.format == output.Table && t.all > 1 {
 		parts := []string{count(t.done.rotated, "rotated", "rotated")}
 		for _, one := range []struct {
@@ -205,5 +206,5 @@ func (t *teller) close() tally {
 		}
 		t.println("\n" + terminal.Count(t.all, "secret") + ": " + strings.Join(parts, ", "))
 	}
-	return t.done
+	return t.done, t.err
 }
