@@ -17,6 +17,7 @@ import (
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/functionlog"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/output"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/terminal"
+	"github.com/rekey-aws/rekey/cmd/rekey/internal/usage"
 	"github.com/rekey-aws/rekey/shared/rotation"
 )
 
@@ -38,6 +39,17 @@ func (Command) Help() string {
 	return `It examines the secret as rekey doctor does, says which version's credential the target accepts, shows what it will do, asks, does it, and examines again. A rotation that has not ended is run again with its own version first. Labels are moved only where that cannot help: AWSCURRENT to a version that logs in at this moment and away from one that is refused, AWSPENDING away from a version that is refused or empty. Where it is not known what logs in, nothing is done.
 
 The credentials need what rekey doctor needs, lambda:InvokeFunction too, and secretsmanager:RotateSecret and UpdateSecretVersionStage.`
+}
+
+// Validate refuses to ask where the plan is not shown.
+func (c *Command) Validate() error {
+	if form := c.Form.Format(); form != output.Table && !c.Yes && !c.Plan {
+		return usage.Errorf("--output %s: the plan is not shown before it is carried out: say --plan, and then --yes", form)
+	}
+	if c.Wait < 0 {
+		return usage.Errorf("--wait: %s is in the past: give a duration such as 1m", c.Wait)
+	}
+	return nil
 }
 
 // Run unsticks.
