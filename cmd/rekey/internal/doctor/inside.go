@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/account"
+	"github.com/rekey-aws/rekey/cmd/rekey/internal/fleet"
 	"github.com/rekey-aws/rekey/shared/rotation"
 )
 
@@ -34,11 +35,11 @@ func (e *Examiner) ask(ctx context.Context, f *facts) (*rotation.Diagnosis, []ro
 		return nil, []rotation.Finding{fail(check, remedy, "%s", said)}
 	}
 	if out.FunctionError != nil {
-		return nil, []rotation.Finding{complaint(out.Payload, functionName(arn))}
+		return nil, []rotation.Finding{complaint(out.Payload, fleet.FunctionName(arn))}
 	}
 	var d rotation.Diagnosis
 	if json.Unmarshal(out.Payload, &d) != nil || d.Secret == "" {
-		return nil, []rotation.Finding{ignorant(functionName(arn))}
+		return nil, []rotation.Finding{ignorant(fleet.FunctionName(arn))}
 	}
 	return &d, nil
 }

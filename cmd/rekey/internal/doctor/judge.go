@@ -14,6 +14,7 @@ import (
 	smtypes "github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/account"
+	"github.com/rekey-aws/rekey/cmd/rekey/internal/fleet"
 	"github.com/rekey-aws/rekey/shared/audit"
 	"github.com/rekey-aws/rekey/shared/rotation"
 )
@@ -106,7 +107,7 @@ func (f *facts) rotation() rotation.Finding {
 	case !aws.ToBool(f.secret.RotationEnabled):
 		return fail(check, "Turn it on again: aws secretsmanager rotate-secret --secret-id "+f.name(), "it is turned off (CancelRotateSecret)")
 	default:
-		return ok(check, "turned on, with %s", functionName(function))
+		return ok(check, "turned on, with %s", fleet.FunctionName(function))
 	}
 }
 
@@ -202,13 +203,13 @@ func (f *facts) program() rotation.Finding {
 	c := f.function
 	switch {
 	case c.State == lambdatypes.StateFailed:
-		return fail(check, "Deploy it again.", "%s cannot run: %s", functionName(arn), aws.ToString(c.StateReason))
+		return fail(check, "Deploy it again.", "%s cannot run: %s", fleet.FunctionName(arn), aws.ToString(c.StateReason))
 	case c.State == lambdatypes.StatePending:
-		return warn(check, "Wait a minute, then look again.", "%s is being made ready", functionName(arn))
+		return warn(check, "Wait a minute, then look again.", "%s is being made ready", fleet.FunctionName(arn))
 	case c.LastUpdateStatus == lambdatypes.LastUpdateStatusFailed:
-		return warn(check, "Deploy it again: until then its former code runs.", "the last update of %s failed: %s", functionName(arn), aws.ToString(c.LastUpdateStatusReason))
+		return warn(check, "Deploy it again: until then its former code runs.", "the last update of %s failed: %s", fleet.FunctionName(arn), aws.ToString(c.LastUpdateStatusReason))
 	}
-	return ok(check, "%s is there, and ready", functionName(arn))
+	return ok(check, "%s is there, and ready", fleet.FunctionName(arn))
 }
 
 // labels tells of a rotation that began and did not end.

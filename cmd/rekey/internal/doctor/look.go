@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -17,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/account"
+	"github.com/rekey-aws/rekey/cmd/rekey/internal/functionlog"
 	"github.com/rekey-aws/rekey/shared/rotation"
 )
 
@@ -181,17 +181,7 @@ func (f *facts) logGroup() string {
 	if f.function != nil && f.function.LoggingConfig != nil && aws.ToString(f.function.LoggingConfig.LogGroup) != "" {
 		return *f.function.LoggingConfig.LogGroup
 	}
-	return "/aws/lambda/" + functionName(aws.ToString(f.secret.RotationLambdaARN))
-}
-
-// functionName is the name in a function's ARN, with or without a qualifier:
-// arn:aws:lambda:REGION:ACCOUNT:function:NAME:QUALIFIER.
-func functionName(arn string) string {
-	parts := strings.Split(arn, ":")
-	if len(parts) < 7 {
-		return arn
-	}
-	return parts[6]
+	return functionlog.Group(aws.ToString(f.secret.RotationLambdaARN))
 }
 
 // beyond tells that nothing of ours could rotate the secret, so that there is nothing more to

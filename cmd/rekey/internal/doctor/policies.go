@@ -7,6 +7,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"github.com/rekey-aws/rekey/cmd/rekey/internal/fleet"
 	"github.com/rekey-aws/rekey/local/iampolicy"
 	"github.com/rekey-aws/rekey/shared/rotation"
 )
@@ -19,7 +20,7 @@ func (f *facts) invocation() rotation.Finding {
 	const check = "invocation"
 	arn := aws.ToString(f.secret.RotationLambdaARN)
 	see := "Look at it: aws lambda get-policy --function-name " + arn
-	add := "Let Secrets Manager invoke it: aws lambda add-permission --function-name " + functionName(arn) +
+	add := "Let Secrets Manager invoke it: aws lambda add-permission --function-name " + arn +
 		" --statement-id rotation --principal secretsmanager.amazonaws.com --action lambda:InvokeFunction --source-account " + accountOf(aws.ToString(f.secret.ARN))
 	switch {
 	case f.admitErr != nil:
@@ -73,7 +74,7 @@ func (f *facts) guard() rotation.Finding {
 	var denied []string
 	for _, action := range needed {
 		r := iampolicy.Request{
-			Principal: session(role, functionName(aws.ToString(f.secret.RotationLambdaARN))), Account: accountOf(role), Action: action, Resource: aws.ToString(f.secret.ARN),
+			Principal: session(role, fleet.FunctionName(aws.ToString(f.secret.RotationLambdaARN))), Account: accountOf(role), Action: action, Resource: aws.ToString(f.secret.ARN),
 			Keys: map[string][]string{"aws:principalarn": {role}, "aws:principalaccount": {accountOf(role)}, "aws:securetransport": {"true"}},
 		}
 		if policy.Decide(r) == iampolicy.Denied {
