@@ -177,6 +177,8 @@ func (s *script) quiet() {
 	s.local.mu.Lock()
 	told := s.local.text.String()
 	s.local.mu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for _, value := range s.values {
 		if len(value) >= 12 && strings.Contains(told, value) { // shorter ones may be words
 			s.t.Error("rekey local has told a secret value")
