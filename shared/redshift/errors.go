@@ -52,6 +52,7 @@ const (
 	serialization = "40001"
 	internal      = "XX000"
 	duplicate     = "42710"
+	unique        = "23505" // of a catalogue: two made the same thing at once
 )
 
 // said are words of Redshift's messages, and the SQLSTATE that belongs to them.
@@ -107,7 +108,7 @@ func meaning(message, code string) error {
 		return rotation.WithHint(fmt.Errorf("%s: %w", told, rotation.ErrUnreachable), "There is no free connection for this user or database: raise the limit or free one.")
 	case code == serialization, code == internal && strings.Contains(lower, "1023"):
 		return &passing{fmt.Errorf("%s: %w", told, rotation.ErrVendor)}
-	case code == duplicate, strings.Contains(lower, "already exists"):
+	case code == duplicate, code == unique, strings.Contains(lower, "already exists"):
 		return &present{fmt.Errorf("%s: %w", told, rotation.ErrVendor)}
 	case strings.HasPrefix(code, "57"), strings.HasPrefix(code, "08"), strings.HasPrefix(code, "53"):
 		return fmt.Errorf("%s: %w", told, rotation.ErrUnreachable)
