@@ -57,41 +57,58 @@ func (r *repair) label(ctx context.Context, label, from string, to *string) erro
 
 // rotate runs a rotation, and waits for its good end. A flaw is why there was none.
 func (r *repair) rotate(ctx context.Context, version string) (flaw string, err error) {
-	in := &secretsmanager.RotateSecretInput{SecretId: &r.report.Secret}
+	end := time.After(r.command.Wait)
 	begun, past := time.Now(), functionlog.Requests(nil)
 	if version != "" {
-		in.ClientRequestToken = &version
 		past = r.logs.Past(ctx, r.report.Function, version, begun)
 	}
 	r.tried, r.renewed = true, version == ""
-	out, err := r.api.RotateSecret(ctx, in)
-	var (
-		invalid *types.InvalidRequestException
-		denied  = smithyCode(err, "AccessDeniedException")
-	)
-	switch {
-	case errors.As(err, &invalid) && strings.Contains(invalid.ErrorMessage(), "reattempted"):
-		// Secrets Manager runs it again by itself, and says so.
-	case denied && strings.Contains(err.Error(), "cannot invoke"):
-		// The function is gone, or may not be invoked: labels are what is left.
-		return "Secrets Manager cannot invoke the function", nil
-	case err != nil:
-		return "", account.Explain(ctx, "running the rotation: RotateSecret", err)
-	case version == "":
-		version = aws.ToString(out.VersionId)
+	version, flaw, err = r.begin(ctx, version, end)
+	if flaw != "" || err != nil {
+		return flaw, err
 	}
 	defer r.logs.Follow(r.report.Function, version, begun, past)()
-	return r.await(ctx, version)
+	return r.await(ctx, version, end)
+}
+
+// begin starts a rotation, a new one if no version is given, and says which version it is to.
+func (r *repair) begin(ctx context.Context, version string, end <-chan time.Time) (begun, flaw string, err error) {
+	in := &secretsmanager.RotateSecretInput{SecretId: &r.report.Secret}
+	if version != "" {
+		in.ClientRequestToken = &version
+	}
+	for {
+		out, err := r.api.RotateSecret(ctx, in)
+		var invalid *types.InvalidRequestException
+		switch {
+		case err == nil:
+			return aws.ToString(out.VersionId), "", nil
+		case smithyCode(err, "AccessDeniedException") && strings.Contains(err.Error(), "cannot invoke"):
+			// The function is gone, or may not be invoked: labels are what is left.
+			return "", "Secrets Manager cannot invoke the function", nil
+		case !errors.As(err, &invalid) || !strings.Contains(invalid.ErrorMessage(), "reattempted"):
+			return "", "", account.Explain(ctx, "running the rotation: RotateSecret", err)
+		case version != "":
+			return version, "", nil // Secrets Manager runs it again by itself, and says so
+		}
+		// It is not done with the rotation whose label was taken away.
+		select {
+		case <-time.After(pollEvery):
+		case <-end:
+			return "", "Secrets Manager still tries the former one", nil
+		case <-ctx.Done():
+			return "", "", errors.New("interrupted before the new rotation was begun: begin it with rekey rotate " + r.report.Name)
+		}
+	}
 }
 
 // pollEvery is how often is asked whether a rotation has ended.
 const pollEvery = 500 * time.Millisecond
 
-func (r *repair) await(ctx context.Context, version string) (flaw string, err error) {
+func (r *repair) await(ctx context.Context, version string, end <-chan time.Time) (flaw string, err error) {
 	r.screen.Begin("the rotation runs, to version " + version)
 	defer r.screen.Stop()
 	outage := r.situation().current.refused()
-	end := time.After(r.command.Wait)
 	for {
 		out, err := r.api.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &r.report.Secret})
 		if err != nil {
@@ -101,8 +118,8 @@ func (r *repair) await(ctx context.Context, version string) (flaw string, err er
 			return "", nil
 		}
 		story, _ := r.logs.Story(r.report.Function, version) // without the log, the end of the wait tells
-		if story.Last.Outcome == functionlog.Waiting || outage && story.Stays() {
-			// Otherwise nobody is in a hurry, and Secrets Manager may try again meanwhile.
+		if story.Last.Outcome == functionlog.Waiting || story.Failures >= functionlog.Enough || outage && story.Stays() {
+			// Without an outage nobody is in a hurry, and Secrets Manager may try again.
 			return because(story), nil
 		}
 		select {
