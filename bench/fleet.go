@@ -31,10 +31,10 @@ var fleets = []struct {
 // measureFleet rotates fleets by the rules of the state machine, and says what a month needs.
 func measureFleet(ctx context.Context, b *bench) (*table, error) {
 	t := &table{Notes: []string{
-		"simulated, with the code of rotate-rds, the SDK and the stand-in: pauses for networks, Lambda and databases, on a clock that waits for nobody.",
+		"one run each, simulated with the code of rotate-rds, the SDK and the stand-in: pauses for networks, Lambda and databases, on a clock that waits for nobody.",
 		"minutes, rotations/s: of the whole run. writes, begins, reads: of the quotas of PutSecretValue and what shares it (50/s), RotateSecret (50/s), GetSecretValue (10,000/s).",
 		"throttled: calls that were refused and made again. failed: rotations, and secrets whose current password does not log in afterwards.",
-		"functions: at once. measured: CPU of function and stand-in for a rotation, memory of the stand-in for a secret, the largest input of a state (256 kB are allowed).",
+		"functions: at once. measured: CPU of function and stand-in for a rotation, memory of the stand-in for a secret, the names of a page, which a state holds (256 kB are allowed).",
 	}}
 	binary, err := b.fleetTest(ctx)
 	if err != nil {

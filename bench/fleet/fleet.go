@@ -65,7 +65,7 @@ type Report struct {
 	Logins, Refused int     // by the function
 	CPU             float64 // milliseconds a rotation, of the function and of the stand-in
 	Heap, HeapAfter int     // bytes of memory a secret, of the stand-in, before the run and after it
-	StateBytes      int     // largest input of a state of the state machine
+	StateBytes      int     // of the names of a page, which a state holds
 }
 
 // PerSecond is how many rotations ended each second.
