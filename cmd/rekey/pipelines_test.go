@@ -121,8 +121,9 @@ func TestPipelines(t *testing.T) {
 }
 
 var (
-	blockOfPage = regexp.MustCompile("(?ms)^<!-- not run by tests: cmd/rekey's tests do, on rekey local -->\n```sh\n(.*?)^```$")
-	rekeyCall   = regexp.MustCompile(`(?m)(^|\$\()rekey ([^)\n]*)`)
+	blockOfPage    = regexp.MustCompile("(?ms)^<!-- not run by tests: cmd/rekey's tests do, on rekey local -->\n```sh\n(.*?)^```$")
+	rekeyCall      = regexp.MustCompile(`(?m)(^|\$\()rekey ([^)>\n]*)`)
+	templateOfPage = regexp.MustCompile("(?ms)^```text\n([^`]*?{{secret [^`]*?)^```$")
 )
 
 func (p pipeline) page(t *testing.T) {
@@ -131,6 +132,10 @@ func (p pipeline) page(t *testing.T) {
 		t.Fatal(err)
 	}
 	understood(t, "docs/pipelines.md", string(text))
+	template := templateOfPage.FindSubmatch(text)
+	if template == nil || os.WriteFile(filepath.Join(p.dir, "app.conf.tmpl"), template[1], 0o600) != nil {
+		t.Fatal("docs/pipelines.md has no template")
+	}
 	ran := 0
 	for _, block := range blockOfPage.FindAllStringSubmatch(string(text), -1) {
 		for line := range strings.Lines(block[1]) {
@@ -143,6 +148,10 @@ func (p pipeline) page(t *testing.T) {
 				t.Errorf("%s: %s", line, out)
 			}
 			switch {
+			case strings.Contains(line, "rekey get"):
+				p.wrote(t, "password", "example-of-a-password")
+			case strings.Contains(line, "rekey inject"):
+				p.wrote(t, "app.conf", "url = postgres://app:example-of-a-password@db/app\ntoken = \"100%of-the-token\\nits-second-line\"\n")
 			case strings.Contains(line, "release.sh"):
 				p.wrote(t, "release.read", "app 100%of-the-token\nits-second-line")
 			case strings.Contains(line, "migrate.sh"):
