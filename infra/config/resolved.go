@@ -128,6 +128,24 @@ func (r Resolved) Retires() bool {
 	return r.vendor.Class == apikey.Dual
 }
 
+// RotationStrategy is the strategy as far as the file decides it; empty where the function takes
+// the best that the server allows, and where nothing is left to choose.
+func (r Resolved) RotationStrategy() string {
+	switch {
+	case r.APIKey != nil:
+		return string(r.vendor.Class)
+	case r.Database == nil:
+		return ""
+	case alternates(*r.Database, *r.User):
+		return string(Alternating)
+	case r.User.Strategy != Auto:
+		return string(r.User.Strategy)
+	case !r.Database.Engine.twoPasswords():
+		return string(Single)
+	}
+	return ""
+}
+
 // EndpointServices are the services of AWS that the functions in the VPC call, by the names
 // of their interface endpoints. Logs and keys are not among them: Lambda writes the logs, and
 // Secrets Manager uses the key.

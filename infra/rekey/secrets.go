@@ -60,7 +60,7 @@ func (p *primary) secret(s config.Resolved) RotatedSecretProps {
 	function := p.functions[s.Function]
 	props := RotatedSecretProps{
 		Name: s.Name, Existing: string(s.Existing), Description: s.Description, KeyARN: p.secretsKey,
-		Tags: merged(s.Tags, map[string]string{tagFunction: s.Function}), Delete: p.Removal.Secrets == config.Delete,
+		Tags: merged(s.Tags, tagsOf(s)), Delete: p.Removal.Secrets == config.Delete,
 		Access: Access{
 			Readers: p.principals(s.Readers), Writers: p.principals(s.Writers),
 			Rotators: p.rotatorsOf(s), Organization: string(p.Organization),
@@ -84,8 +84,19 @@ func (p *primary) secret(s config.Resolved) RotatedSecretProps {
 	return props
 }
 
-// tagFunction says which function rotates a secret.
-const tagFunction = "rekey:function"
+// tagFunction says which function rotates a secret, tagStrategy how: rekey status shows them.
+const (
+	tagFunction = "rekey:function"
+	tagStrategy = "rekey:strategy"
+)
+
+func tagsOf(s config.Resolved) map[string]string {
+	tags := map[string]string{tagFunction: s.Function}
+	if strategy := s.RotationStrategy(); strategy != "" {
+		tags[tagStrategy] = strategy
+	}
+	return tags
+}
 
 // rotatorsOf are the role that rotates a secret, and those for which it is the
 // administrator's.
