@@ -25,7 +25,7 @@ func run(m *testing.M) int {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	for _, pkg := range []string{
-		"./functions/rotate-rds", "./cmd/rekey/internal/demo/testdata/leaky", "./local/bench/floor",
+		"./functions/rotate-rds", "./cmd/rekey/internal/demo/testdata/leaky", "./bench/floor",
 	} {
 		name := filepath.Base(pkg)
 		functions[name], err = lambda.Build(context.Background(), lambda.BuildOptions{
