@@ -165,8 +165,12 @@ func (r *repair) situation() situation {
 	return s
 }
 
-// helpless says why nothing is done, what the diagnosis names first, and what a person can do.
+// helpless tells who logs in, as far as it is known, and says why nothing is done, what the
+// diagnosis names first, and what a person can do.
 func (r *repair) helpless(p plan) error {
+	if len(r.report.Versions) > 0 {
+		r.sides()
+	}
 	r.outcome.Person = p.person
 	said := r.report.Name + ": " + p.because + "."
 	if f := r.cause(); f != nil {

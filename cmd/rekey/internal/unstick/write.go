@@ -61,10 +61,15 @@ func (s step) said() string {
 	return "run the rotation to version " + s.version + " again"
 }
 
-// show tells who logs in, and what is to be done about it.
-func (r *repair) show(p plan) {
+// sides tells who logs in.
+func (r *repair) sides() {
 	r.screen.Println(r.screen.Bold(r.report.Name))
 	doctor.Versions(r.report.Versions, r.screen)
+}
+
+// show tells who logs in, and what is to be done about it.
+func (r *repair) show(p plan) {
+	r.sides()
 	r.screen.Println(r.screen.Dim("  what to do"))
 	r.screen.Println("  " + p.because + ".")
 	for i, s := range p.steps {
