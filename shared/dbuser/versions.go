@@ -68,7 +68,7 @@ type tried struct {
 }
 
 func (t *tries) version(ctx context.Context, v rotation.Stored) rotation.VersionLogin {
-	login := rotation.VersionLogin{ID: v.VersionID, Stages: append([]string{}, v.Stages...), Login: rotation.LoginUnknown, Said: "it has no value"}
+	login := rotation.VersionLogin{ID: v.VersionID, Stages: append([]string{}, v.Stages...), Login: rotation.LoginUnknown, Said: rotation.NoValue}
 	if v.Value.Len() == 0 {
 		return login
 	}
