@@ -106,12 +106,12 @@ func (s *submission) find(ctx context.Context) error {
 		}
 	}
 	if s.version == "" {
-		return fmt.Errorf("no rotation of %s is waiting: start one with aws secretsmanager rotate-secret --secret-id %s, and then submit", s.command.Secret, s.command.Secret)
+		return fmt.Errorf("no rotation of %s is waiting: start one with rekey rotate %s, and then submit", s.command.Secret, s.command.Secret)
 	}
 	_, err = s.api.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &s.arn, VersionId: &s.version})
 	var absent *types.ResourceNotFoundException
 	if err == nil {
-		return fmt.Errorf("version %s has a value already, which cannot be replaced: let its rotation go on (aws secretsmanager rotate-secret --secret-id %s), "+
+		return fmt.Errorf("version %s has a value already, which cannot be replaced: let its rotation go on (rekey rotate %s), "+
 			"or take %s from it (aws secretsmanager update-secret-version-stage) and rotate anew", s.version, s.command.Secret, rotation.Pending)
 	}
 	if !errors.As(err, &absent) {
