@@ -186,11 +186,16 @@ func TestPlaybooks(t *testing.T) {
 		page := string(text)
 		for _, part := range []string{
 			"# " + d.Title + "\n", "`" + d.ID + "`, " + d.Severity.String() + ".", "(../detections.md#" + d.ID + ")",
-			"\n## What happened\n", "\n## See it\n", "```sh\naws ", "\n## What to do\n\n1. ", "\n## When it is a false alarm\n", "\n## When it is over\n",
+			"\n## What happened\n", "\n## See it\n", "```sh\n", "\n## What to do\n\n1. ", "\n## When it is a false alarm\n", "\n## When it is over\n",
 		} {
 			if !strings.Contains(page, part) {
 				t.Errorf("%s: %q is missing", d.Playbook(), part)
 			}
+		}
+		_, see, _ := strings.Cut(page, "\n## See it\n")
+		see, _, _ = strings.Cut(see, "\n## ")
+		if !strings.Contains(see, "\naws ") {
+			t.Errorf("%s: no command of the AWS CLI that shows it: rekey is not on every machine", d.Playbook())
 		}
 		if lines := strings.Count(page, "\n"); lines > 80 {
 			t.Errorf("%s has %d lines: one page is enough", d.Playbook(), lines)
