@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -38,6 +39,9 @@ type tests struct{ m *testing.M }
 
 // Run runs them.
 func (t tests) Run() int {
+	// Under nohup SIGHUP is ignored, by programs that are started too, and exec respects that:
+	// but the scripts are about what it does otherwise.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	dir, err := os.MkdirTemp("", "rekey-cmd-test-")
 	if err != nil {
 		panic(err)
