@@ -175,6 +175,14 @@ func TestLines(t *testing.T) {
 	if _, err := a.Lines(t.Context(), "/none", `{ $.n = "1" }`, clock, clock, 1); !errors.Is(err, rotation.ErrNotFound) {
 		t.Errorf("no log group: %v", err)
 	}
+	for n := range 2000 { // a page of six that match, and one of more than there is room for
+		if _, err := fmt.Fprintf(logs.Group("/six"), `{"found":"%t"}`+"\n", n < 6 || n >= 1500); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := a.Lines(t.Context(), "/six", `{ $.found = "true" }`, clock, clock.Add(time.Minute), 10); err != nil || len(got) != 10 {
+		t.Errorf("%d lines of ten in two pages, %v", len(got), err)
+	}
 	fault = awsjson.Refuse("AccessDeniedException", "no")
 	if _, err := lines(`{ $.n = "1" }`, clock); !errors.Is(err, rotation.ErrDenied) || !strings.Contains(rotation.Hint(err), "logs:FilterLogEvents") {
 		t.Errorf("denied: %v", err)

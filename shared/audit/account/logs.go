@@ -44,7 +44,7 @@ func (a *Account) Lines(ctx context.Context, group, pattern string, from, to tim
 			break
 		}
 	}
-	return lines, nil
+	return lines[:min(len(lines), int(most))], nil // each page may have as many
 }
 
 var queues = awsclient.Service{Name: "sqs", Variable: "SQS", Version: "1.0", Target: "AmazonSQS.", GovCloud: true}
