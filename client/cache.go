@@ -28,7 +28,8 @@ type Options struct {
 	TTL time.Duration
 	// MaxStale is for how long after that a secret is still served while no newer one can
 	// be had, because Secrets Manager is unreachable, throttles or fails. An hour if 0; none
-	// if negative. A secret that is gone or forbidden is not served any longer.
+	// if negative: then who asks after the TTL waits for the fetch. A secret that is gone or
+	// forbidden is not served any longer.
 	MaxStale time.Duration
 	// Timeout of one fetch. 10 seconds if 0.
 	Timeout time.Duration
@@ -91,7 +92,7 @@ func (c *Cache) Get(ctx context.Context, id string) (*Secret, error) {
 		if now.Before(h.freshUntil) {
 			return h.secret, nil
 		}
-		if now.Before(h.freshUntil.Add(c.o.TTL)) {
+		if now.Before(h.servedUntil) {
 			c.fly(e, false, now)
 			return h.secret, nil
 		}
@@ -131,18 +132,28 @@ func (c *Cache) RefreshNow(ctx context.Context, id string) (*Secret, error) {
 	}
 }
 
-// again is how long a secret is taken for the newest after it was fetched because somebody
-// was refused with it. A refusal that no rotation causes would else become a call each.
+// again is how long the answer is taken for the newest, a failure too, after somebody was
+// refused. A refusal that no rotation causes would else become a call each.
 const again = time.Second
 
 // Newer is for who was refused with a version: another one if there is, else the same. It
 // fetches only what nobody else has fetched meanwhile, at most once a second.
 func (c *Cache) Newer(ctx context.Context, id, refused string) (*Secret, error) {
 	e := c.entry(id)
-	if h := e.held.Load(); h != nil && (h.secret.Version != refused || h.sure && c.o.Now().Sub(h.secret.Fetched) < again) {
-		return h.secret, nil
+	for {
+		now := c.o.Now()
+		if h := e.held.Load(); h != nil && (h.secret.Version != refused || h.sure && now.Sub(h.landed) < again) {
+			return h.secret, nil
+		}
+		if f := e.lastFailure(); f != nil && f.fresh && now.Sub(f.landed) < again {
+			return nil, f.err
+		}
+		f := c.fly(e, true, time.Time{})
+		s, err := f.wait(ctx)
+		if f.fresh || ctx.Err() != nil || c.ctx.Err() != nil {
+			return s, err
+		} // else it was under way before, and may be from a cache that the source has
 	}
-	return c.RefreshNow(ctx, id)
 }
 
 // fetch waits for a secret that is not there, or too old.
@@ -237,17 +248,33 @@ func (c *Cache) land(e *entry, f *flight) {
 	if f.err == nil {
 		f.secret = s
 		ttl := c.o.TTL - time.Duration(rand.Int64N(int64(c.o.TTL)/10+1)) //nolint:gosec // when to ask again is nobody's secret
-		e.held.Store(&held{secret: s, freshUntil: now.Add(ttl), sure: f.fresh})
+		e.held.Store(&held{
+			secret: s, landed: now, sure: f.fresh,
+			freshUntil: now.Add(ttl), servedUntil: now.Add(ttl + min(c.o.TTL, c.o.MaxStale)),
+		})
 		e.failures, e.notBefore, e.failed = 0, time.Time{}, nil
 	} else {
 		e.failures++
 		e.notBefore, e.failed = now.Add(pause(e.failures)), f
-		if h := e.held.Load(); h != nil && !passing(f.err) {
-			e.held.Store(nil) // gone, or forbidden: what was known of it is served no more
+		if h := e.held.Load(); h != nil {
+			e.held.Store(h.after(f.err, e.notBefore, c.o))
 		}
 	}
-	e.flight = nil
+	e.flight, f.landed = nil, now
 	close(f.done)
+}
+
+// after is what is held when a fetch has failed. What is gone or forbidden is served no more;
+// else nobody waits for the next try, which is made at a time.
+func (h held) after(err error, next time.Time, o Options) *held {
+	if !passing(err) {
+		return nil
+	}
+	h.servedUntil = next.Add(o.TTL)
+	if last := h.freshUntil.Add(o.MaxStale); last.Before(h.servedUntil) {
+		h.servedUntil = last
+	}
+	return &h
 }
 
 // pause after failures in a row: 0.5 to 1 second, twice that, … at most a minute.
@@ -269,6 +296,12 @@ type entry struct {
 	notBefore time.Time
 }
 
+func (e *entry) lastFailure() *flight {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.failed
+}
+
 func (e *entry) touch(now time.Time) {
 	if s := now.Unix(); e.used.Load() != s {
 		e.used.Store(s)
@@ -277,9 +310,11 @@ func (e *entry) touch(now time.Time) {
 
 // held is what the cache has of a secret.
 type held struct {
-	secret     *Secret
-	freshUntil time.Time
-	sure       bool // it did not come from a cache of the source's
+	secret      *Secret
+	landed      time.Time
+	sure        bool // it did not come from a cache of the source's
+	freshUntil  time.Time
+	servedUntil time.Time // while it is fetched in the background
 }
 
 // flight is one fetch that callers wait for.
@@ -288,6 +323,7 @@ type flight struct {
 	fresh bool
 
 	done   chan struct{}
+	landed time.Time
 	secret *Secret
 	err    error
 }

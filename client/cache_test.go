@@ -173,6 +173,44 @@ func TestServedStaleForSoLong(t *testing.T) {
 	}
 }
 
+// Without MaxStale, what is older than its TTL is not served.
+func TestNotServedStale(t *testing.T) {
+	caching(t, client.Options{TTL: time.Minute, MaxStale: -1}, func(t *testing.T, v *vault, c *client.Cache) {
+		version(t, c, "1")
+		v.set(func(v *vault) { v.version, v.takes = 2, time.Second })
+		time.Sleep(time.Minute)
+		version(t, c, "2")
+		v.set(func(v *vault) { v.err = fmt.Errorf("down: %w", rotation.ErrUnreachable) })
+		time.Sleep(time.Minute)
+		if s, err := c.Get(t.Context(), "a"); !errors.Is(err, rotation.ErrUnreachable) {
+			t.Errorf("got %+v, %v", s, err)
+		}
+	})
+}
+
+// Where Secrets Manager does not answer, one caller finds out. Later ones get what there is,
+// and do not wait for each try.
+func TestOneWaitsWhileThereIsNoAnswer(t *testing.T) {
+	caching(t, client.Options{TTL: time.Minute, Timeout: 10 * time.Second}, func(t *testing.T, v *vault, c *client.Cache) {
+		version(t, c, "1")
+		v.set(func(v *vault) { v.takes = time.Hour })
+		time.Sleep(3 * time.Minute)
+		begun := time.Now()
+		version(t, c, "1")
+		if waited := time.Since(begun); waited != 10*time.Second {
+			t.Errorf("the first waited %v", waited)
+		}
+		begun = time.Now()
+		for range 20 * 60 {
+			version(t, c, "1")
+			time.Sleep(time.Second)
+		}
+		if waited := time.Since(begun) - 20*time.Minute; waited > 0 {
+			t.Errorf("others waited %v", waited)
+		}
+	})
+}
+
 // A secret that is gone or forbidden is not served from the cache.
 func TestNotServedWhenGoneOrForbidden(t *testing.T) {
 	for _, kind := range []error{rotation.ErrNotFound, rotation.ErrDenied, rotation.ErrConfig} {
@@ -236,6 +274,51 @@ func TestNewer(t *testing.T) {
 			t.Errorf("fetched %d times, want three times", n)
 		}
 	})
+}
+
+// Who is refused while another is already looking takes what that one finds.
+func TestNewerIsShared(t *testing.T) {
+	caching(t, client.Options{TTL: time.Hour}, func(t *testing.T, v *vault, c *client.Cache) {
+		version(t, c, "1")
+		v.set(func(v *vault) { v.version, v.takes = 2, time.Second })
+		var wg sync.WaitGroup
+		for range 10 {
+			wg.Go(func() {
+				if s, err := c.Newer(t.Context(), "a", "1"); err != nil || s.Version != "2" {
+					t.Errorf("got %+v, %v", s, err)
+				}
+			})
+			time.Sleep(50 * time.Millisecond)
+		}
+		wg.Wait()
+		if n := v.calls("a"); n != 2 {
+			t.Errorf("fetched %d times, want twice", n)
+		}
+	})
+}
+
+// Refusals while Secrets Manager throttles, or the secret is gone, are no call each either.
+func TestNewerWhileNoneCanBeHad(t *testing.T) {
+	for _, kind := range []error{rotation.ErrThrottled, rotation.ErrNotFound} {
+		caching(t, client.Options{TTL: time.Hour}, func(t *testing.T, v *vault, c *client.Cache) {
+			version(t, c, "1")
+			v.set(func(v *vault) { v.err = fmt.Errorf("no: %w", kind) })
+			for range 100 {
+				if s, err := c.Newer(t.Context(), "a", "1"); !errors.Is(err, kind) {
+					t.Errorf("got %+v, %v", s, err)
+				}
+				time.Sleep(20 * time.Millisecond)
+			}
+			if n := v.calls("a"); n > 1+2 {
+				t.Errorf("fetched %d times, want once and once a second", n)
+			}
+			v.set(func(v *vault) { v.err, v.version = nil, 2 })
+			time.Sleep(time.Second)
+			if s, err := c.Newer(t.Context(), "a", "1"); err != nil || s.Version != "2" {
+				t.Errorf("afterwards: %+v, %v", s, err)
+			}
+		})
+	}
 }
 
 // RefreshNow does not take what was already under way when it was called.
