@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/smithy-go"
+
 	"github.com/rekey-aws/rekey/shared/netfault"
 	"github.com/rekey-aws/rekey/shared/rotation"
 )
@@ -94,7 +96,7 @@ func (a agent) Fetch(ctx context.Context, id string, fresh bool) (*Secret, error
 		return nil, unreached(ctx, err)
 	}
 	if answer.StatusCode != http.StatusOK {
-		return nil, refusal(answer.StatusCode, body)
+		return nil, refusal(ctx, answer.StatusCode, body)
 	}
 	return read(body)
 }
@@ -127,14 +129,15 @@ func read(body []byte) (*Secret, error) {
 
 // refusal gives the answer of an agent that did not give the secret its kind. The agent
 // passes on what Secrets Manager said, whose code tells more than the status.
-func refusal(status int, body []byte) error {
+func refusal(ctx context.Context, status int, body []byte) error {
 	var said struct {
-		Type string `json:"__type"`
+		Type    string `json:"__type"`
+		Message string `json:"message"` // or Message
 	}
 	_ = json.Unmarshal(body, &said) // without a code the status tells
-	code := said.Type[strings.LastIndexByte(said.Type, '#')+1:]
-	if m, known := meanings.Codes[code]; known {
-		return rotation.WithHint(fmt.Errorf("asking the agent: %s: %w", code, m.Kind), m.Hint)
+	if said.Type != "" {
+		code := said.Type[strings.LastIndexByte(said.Type, '#')+1:]
+		return meanings.Translate(ctx, "asking the agent", &smithy.GenericAPIError{Code: code, Message: said.Message})
 	}
 	err := fmt.Errorf("asking the agent: HTTP status %d", status)
 	switch {

@@ -125,6 +125,9 @@ func TestAgentsRefusals(t *testing.T) {
 	}{
 		{400, `{"__type":"com.amazonaws.secretsmanager#ResourceNotFoundException","message":"no"}`, rotation.ErrNotFound},
 		{400, `{"__type":"AccessDeniedException"}`, rotation.ErrDenied},
+		{400, `{"__type":"ThrottlingException","message":"Rate exceeded"}`, rotation.ErrThrottled},
+		{400, `{"__type":"ExpiredTokenException","message":"expired"}`, rotation.ErrDenied},
+		{400, `{"__type":"InternalFailure","message":""}`, rotation.ErrVendor},
 		{404, ``, rotation.ErrNotFound},
 		{403, `not a token`, rotation.ErrDenied},
 		{429, ``, rotation.ErrThrottled},
