@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -24,7 +25,10 @@ type manager struct{ api API }
 
 func (m manager) Fetch(ctx context.Context, id string, _ bool) (*Secret, error) {
 	out, err := m.api.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &id})
-	if err != nil {
+	switch {
+	case err != nil && strings.Contains(err.Error(), "get identity: "): // the SDK has no type for it
+		return nil, rotation.WithHint(awsclient.Errors{}.Translate(ctx, "getting the credentials of AWS", err), identify)
+	case err != nil:
 		return nil, meanings.Translate(ctx, "GetSecretValue", err)
 	}
 	value := rotation.BinaryValue(out.SecretBinary)
@@ -48,5 +52,7 @@ var meanings = awsclient.Errors{
 	},
 	NoAnswer: "Check the route to Secrets Manager: a NAT gateway, or an interface endpoint in the VPC; and AWS_ENDPOINT_URL.",
 }
+
+const identify = "Give this program credentials of AWS: the role of its instance, container or function, AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. Those of a single sign-on may have expired."
 
 const notAllowed = "Allow secretsmanager:GetSecretValue on the secret, in the caller's policy and in the secret's own."

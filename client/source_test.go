@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/smithy-go"
 
 	"github.com/rekey-aws/rekey/client"
 	"github.com/rekey-aws/rekey/shared/rotation"
@@ -45,6 +47,28 @@ func TestFromAPI(t *testing.T) {
 	}
 	if _, err := cache.RefreshNow(t.Context(), "prod/db"); !errors.Is(err, rotation.ErrConfig) {
 		t.Errorf("deleted: %v", err)
+	}
+}
+
+// A program without credentials of AWS is told so, and not that the route is to be looked at.
+func TestNoCredentials(t *testing.T) {
+	t.Parallel()
+	for name, cause := range map[string]error{
+		"of an unknown kind": errors.New("the process has printed planted"),
+		"of the network":     &net.OpError{Op: "dial", Err: errors.New("no route")},
+		"of another service": &smithy.GenericAPIError{Code: "AccessDenied", Message: "not authorized to perform: sts:AssumeRole"},
+	} {
+		api := secretsmanager.New(secretsmanager.Options{
+			Region: "eu-central-1", Retryer: aws.NopRetryer{},
+			Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return aws.Credentials{}, cause }),
+		})
+		_, err := client.FromAPI(api).Fetch(t.Context(), "a", false)
+		if err == nil || !strings.Contains(err.Error(), "getting the credentials of AWS") || !strings.Contains(rotation.Hint(err), "AWS_PROFILE") || strings.Contains(err.Error(), "planted") {
+			t.Errorf("%s: %v (%s)", name, err, rotation.Hint(err))
+		}
+		if !errors.Is(err, rotation.ErrUnreachable) && !errors.Is(err, rotation.ErrVendor) {
+			t.Errorf("%s: a cache would forget the secret: %v", name, err)
+		}
 	}
 }
 
