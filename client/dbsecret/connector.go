@@ -11,7 +11,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"github.com/rekey-aws/rekey/client"
@@ -44,7 +44,8 @@ type Connector struct {
 	driver driver.Driver
 	o      Options
 
-	refused atomic.Pointer[refusal] // the last login that was
+	mu   sync.Mutex
+	last *trial
 }
 
 // New makes a connector. drv is *pq.Driver, *stdlib.Driver of pgx (stdlib.GetDefaultDriver)
@@ -69,13 +70,6 @@ func Open(cache *client.Cache, secret string, drv driver.Driver, o Options) *sql
 
 // Driver implements [driver.Connector].
 func (c *Connector) Driver() driver.Driver { return c.driver }
-
-// refusal is a login that the server refused.
-type refusal struct {
-	version string
-	at      time.Time
-	err     error
-}
 
 // Connect implements [driver.Connector]. A driver's error is passed on as it is, so that its
 // type and code can be looked at, unless it holds the password.
@@ -103,15 +97,61 @@ func (c *Connector) Connect(ctx context.Context) (driver.Conn, error) {
 	}
 }
 
-// once is how long a version that was refused is not tried again: fifty connections that are
-// made at once shall not be fifty refused logins, for which servers lock accounts.
-const once = time.Second
+// trial is the first login with a version, or one that was refused. Fifty connections that are
+// made at once shall not be fifty refused logins, for which servers lock accounts: they wait
+// for the first one's outcome.
+type trial struct {
+	version string
+	done    chan struct{}
+	at      time.Time // of the refusal, as err; both before done is closed
+	err     error     // nil: not refused
+}
 
-func (c *Connector) known(s *client.Secret) error {
-	if r := c.refused.Load(); r != nil && r.version == s.Version && time.Since(r.at) < once {
-		return r.err
+const (
+	once     = time.Second     // how long a version that was refused is not tried again
+	hesitate = 5 * time.Second // at most, for a first login that gets no answer
+)
+
+// try is what is known of a version: its trial, which is the caller's if nobody made one.
+func (c *Connector) try(version string) (t *trial, own bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.last != nil && c.last.version == version && !c.last.over() {
+		return c.last, false
 	}
-	return nil
+	c.last = &trial{version: version, done: make(chan struct{})}
+	return c.last, true
+}
+
+// over tells a refusal that says nothing any more.
+func (t *trial) over() bool {
+	select {
+	case <-t.done:
+		return t.err != nil && time.Since(t.at) >= once
+	default:
+		return false
+	}
+}
+
+// wait is for another's trial. The first result is that of a refusal.
+func (t *trial) wait(ctx context.Context) (refused, err error) {
+	select {
+	case <-t.done:
+		return t.err, nil
+	case <-time.After(hesitate):
+		return nil, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// refuse notes that a version was refused that had been let in before.
+func (c *Connector) refuse(version string, err error) {
+	t := &trial{version: version, done: make(chan struct{}), at: time.Now(), err: err}
+	close(t.done)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.last = t
 }
 
 // newer waits for another version than the one that was refused.
@@ -138,8 +178,11 @@ func pause() time.Duration {
 // attempt makes one connection. The middle result is the server's word that user and
 // password are refused, now or a moment ago.
 func (c *Connector) attempt(ctx context.Context, s *client.Secret) (_ driver.Conn, refused, err error) {
-	if refused := c.known(s); refused != nil {
-		return nil, refused, nil
+	t, own := c.try(s.Version)
+	if own {
+		defer close(t.done)
+	} else if refused, err = t.wait(ctx); refused != nil || err != nil {
+		return nil, refused, err
 	}
 	l, err := c.read(s)
 	if err != nil {
@@ -149,11 +192,16 @@ func (c *Connector) attempt(ctx context.Context, s *client.Secret) (_ driver.Con
 	if err == nil {
 		return &connection{Conn: conn, of: c, user: l.user}, nil, nil
 	}
+	isRefused := l.dialect.refused(err) // also if the password is a word of what the server says
 	err = l.redacted(err)
-	if !l.dialect.refused(err) {
+	switch {
+	case !isRefused:
 		return nil, nil, err
+	case own:
+		t.at, t.err = time.Now(), err
+	default:
+		c.refuse(s.Version, err)
 	}
-	c.refused.Store(&refusal{version: s.Version, at: time.Now(), err: err})
 	return nil, err, nil
 }
 
