@@ -52,7 +52,8 @@ const mostCounts = 7
 
 // benchmarks runs the benchmarks of packages that a pattern names.
 func (b *bench) benchmarks(ctx context.Context, pattern string, packages ...string) (*table, error) {
-	args := []string{"test", "-run", "^$", "-bench", pattern, "-benchmem", "-benchtime", "200ms", "-count", strconv.Itoa(min(b.runs, mostCounts))}
+	runs := min(b.runs, mostCounts)
+	args := []string{"test", "-run", "^$", "-bench", pattern, "-benchmem", "-benchtime", "200ms", "-count", strconv.Itoa(runs)}
 	cmd := exec.CommandContext(ctx, "go", append(args, packages...)...)
 	b.say("go %s", strings.Join(cmd.Args[1:], " "))
 	out, err := cmd.CombinedOutput()
@@ -63,7 +64,7 @@ func (b *bench) benchmarks(ctx context.Context, pattern string, packages ...stri
 	if len(rows) == 0 {
 		return nil, fmt.Errorf("no benchmark of %s is like %s", strings.Join(packages, ", "), pattern)
 	}
-	return &table{Rows: rows}, nil
+	return &table{Runs: runs, Rows: rows}, nil
 }
 
 // benchmarkName leaves out the number of processors.

@@ -51,7 +51,7 @@ func measureCost(ctx context.Context, b *bench) (*table, error) {
 		return nil, err
 	}
 	t := &table{Notes: []string{
-		"billed: a new process's start and four steps, computed from the time and the CPU above, Lambda's share of a processor, and 10 ms more for each call.",
+		"billed: a new process's start and four steps, from the medians of its time and its CPU, Lambda's share of a processor, and 10 ms more for each call.",
 		"$: of 1,000 rotations, by list prices of " + cost.AsOf + ": calls of Secrets Manager and its key; Lambda with 256 MB; both. 1,000 secrets themselves cost $400 a month.",
 	}}
 	for _, c := range all {

@@ -30,8 +30,8 @@ var fleets = []struct {
 
 // measureFleet rotates fleets by the rules of the state machine, and says what a month needs.
 func measureFleet(ctx context.Context, b *bench) (*table, error) {
-	t := &table{Notes: []string{
-		"one run each, simulated with the code of rotate-rds, the SDK and the stand-in: pauses for networks, Lambda and databases, on a clock that waits for nobody.",
+	t := &table{Runs: 1, Notes: []string{
+		"simulated with the code of rotate-rds, the SDK and the stand-in: pauses for networks, Lambda and databases, on a clock that waits for nobody.",
 		"minutes, rotations/s: of the whole run. writes, begins, reads: of the quotas of PutSecretValue and what shares it (50/s), RotateSecret (50/s), GetSecretValue (10,000/s).",
 		"throttled: calls that were refused and made again. failed: rotations, and secrets whose current password does not log in afterwards.",
 		"functions: at once. measured: CPU of function and stand-in for a rotation, memory of the stand-in for a secret, the names of a page, which a state holds (256 kB are allowed).",
@@ -117,7 +117,7 @@ func monthFigures(r fleet.Report) []figure {
 // measureFleetCost prices deployments that differ in the number of their secrets alone.
 func measureFleetCost(context.Context, *bench) (*table, error) {
 	t := &table{Notes: []string{
-		"computed by infra/config/cost: examples/minimal.yaml with so many users, rotated every 30 days, by list prices that have a date; see rekey plan.",
+		"computed by infra/config/cost: examples/minimal.yaml with so many users, rotated every 30 days, by list prices that have a date; see rekey cost.",
 		"stored: secrets. read: 288 times a day each, and the forwarder's look at each read. the rest: rotations, keys, endpoints, alarms, logs.",
 	}}
 	for _, n := range []int{10, 1000, 10_000, 100_000} {

@@ -82,7 +82,7 @@ func measureInit(ctx context.Context, b *bench) (*table, error) {
 			return nil, err
 		}
 	}
-	return initTable(starters), nil
+	return initTable(starters, b.runs), nil
 }
 
 // startInTurns starts each once a turn. The first turn reads the binaries from the disk, and
@@ -151,10 +151,10 @@ func (s *starter) start(ctx context.Context) error {
 	return nil
 }
 
-// initTable compares each start with the floor's of the same turn.
-func initTable(starters []*starter) *table {
-	t := &table{Notes: []string{
-		"init: with the binary in the page cache. x floor: beside aws-lambda-go alone, in the same turn.",
+// initTable compares each start with the floor's of the turn that has the same number.
+func initTable(starters []*starter, runs int) *table {
+	t := &table{Runs: runs, Notes: []string{
+		"init: with the binary in the page cache. x floor: beside aws-lambda-go alone, in the same turn; official templates start after all others.",
 		"peak: highest resident memory after one invocation with an empty event.",
 		"binary, zip: of the build for linux/arm64.",
 	}}

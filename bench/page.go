@@ -39,7 +39,7 @@ func (r *report) into(page string) (string, error) {
 		if !ended {
 			return "", fmt.Errorf("the table %s does not end: put %q after it", t.Section, strings.TrimSpace(tableEnds))
 		}
-		page = before + fmt.Sprintf(tableBegins, t.Section) + r.heading() + "\n\n" + t.markdown() + tableEnds + after
+		page = before + fmt.Sprintf(tableBegins, t.Section) + r.heading() + ": " + t.made() + "\n\n" + t.markdown() + tableEnds + after
 		placed++
 	}
 	if placed == 0 {

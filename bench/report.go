@@ -15,7 +15,6 @@ type report struct {
 	Date    string   `json:"date"`
 	Machine string   `json:"machine"`
 	Go      string   `json:"go"`
-	Runs    int      `json:"runs"`
 	Tables  []*table `json:"tables"`
 }
 
@@ -23,6 +22,7 @@ type report struct {
 type table struct {
 	Section string   `json:"section"`
 	Title   string   `json:"title"`
+	Runs    int      `json:"runs"` // how often each figure was measured; 0: it is computed
 	Rows    []row    `json:"rows"`
 	Aims    []aim    `json:"aims,omitempty"`
 	Notes   []string `json:"notes,omitempty"` // what the figures are, and what they are not

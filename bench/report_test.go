@@ -12,8 +12,8 @@ var update = flag.Bool("update", false, "write testdata")
 
 // example has everything that a report can have.
 func example() *report {
-	return &report{Date: "2027-01-02", Machine: "linux/arm64, 4 processors", Go: "go1.26", Runs: 3, Tables: []*table{{
-		Section: "init", Title: "From here to there",
+	return &report{Date: "2027-01-02", Machine: "linux/arm64, 4 processors", Go: "go1.26", Tables: []*table{{
+		Section: "init", Title: "From here to there", Runs: 3,
 		Rows: []row{
 			{Name: "floor", Figures: []figure{spread("init ms", []float64{2.25, 2, 3}), exactly("x floor", 1)}},
 			{Name: "rotate-rds", Figures: []figure{spread("init ms", []float64{20, 10.04, 30}), spread("x floor", []float64{5, 10.001, 9.999}), exactly("bytes", 1234567)}},
@@ -83,6 +83,16 @@ func TestPublishedRotations(t *testing.T) {
 					t.Errorf("%s, %s: %s: %q", target.name, strategy, name, n)
 				}
 			}
+		}
+	}
+}
+
+// A head says of each table how its figures were made.
+func TestMade(t *testing.T) {
+	t.Parallel()
+	for runs, want := range map[int]string{0: "computed", 1: "measured once", 7: "medians of 7, in brackets where the middle half lies"} {
+		if got := (&table{Runs: runs}).made(); got != want {
+			t.Errorf("%d runs: %s, want %s", runs, got, want)
 		}
 	}
 }

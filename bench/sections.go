@@ -61,7 +61,7 @@ func measure(ctx context.Context, o options, progress io.Writer) (_ *report, err
 		return nil, err
 	}
 	r := &report{
-		Date: time.Now().UTC().Format(time.DateOnly), Runs: o.runs, Go: runtime.Version(),
+		Date: time.Now().UTC().Format(time.DateOnly), Go: runtime.Version(),
 		Machine: fmt.Sprintf("%s/%s, %d processors", runtime.GOOS, runtime.GOARCH, runtime.NumCPU()),
 	}
 	for _, s := range sections {

@@ -11,7 +11,7 @@ func measureRotation(ctx context.Context, b *bench) (*table, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &table{Notes: []string{
+	t := &table{Runs: b.runs, Notes: []string{
 		"cold: a new process's start and four steps. warm: four steps of one that runs, and each of them, without the time between them.",
 		"CPU: of the function, for a warm rotation. peak: its highest resident memory.",
 	}}
@@ -58,7 +58,7 @@ func measureWire(ctx context.Context, b *bench) (*table, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &table{Notes: []string{
+	t := &table{Runs: b.runs, Notes: []string{
 		"calls, kB: of and with Secrets Manager. logins: connections to the database; refused: by the server's own account; open: sent without TLS.",
 		"turns: requests to the database that were answered, TLS and login included. requests: to the vendor.",
 	}}

@@ -33,8 +33,17 @@ func (t *table) grid() (head []string, lines [][]string) {
 }
 
 // heading says when and where the report was made.
-func (r *report) heading() string {
-	return fmt.Sprintf("%s, %s, %s: medians of %d, and where the middle half lies", r.Date, r.Machine, r.Go, r.Runs)
+func (r *report) heading() string { return fmt.Sprintf("%s, %s, %s", r.Date, r.Machine, r.Go) }
+
+// made says what the figures are.
+func (t *table) made() string {
+	switch t.Runs {
+	case 0:
+		return "computed"
+	case 1:
+		return "measured once"
+	}
+	return fmt.Sprintf("medians of %d, in brackets where the middle half lies", t.Runs)
 }
 
 // writeText is for a person: a table to each section.
@@ -42,7 +51,7 @@ func (r *report) writeText(w io.Writer) error {
 	var b strings.Builder
 	b.WriteString(r.heading() + "\n")
 	for _, t := range r.Tables {
-		fmt.Fprintf(&b, "\n%s: %s\n\n", t.Section, t.Title)
+		fmt.Fprintf(&b, "\n%s: %s (%s)\n\n", t.Section, t.Title, t.made())
 		head, lines := t.grid()
 		writeAligned(&b, append([][]string{head}, lines...))
 		for _, r := range t.Rows {
