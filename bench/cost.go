@@ -56,19 +56,30 @@ func measureCost(ctx context.Context, b *bench) (*table, error) {
 	}}
 	for _, c := range all {
 		r := row{Name: c.name}
-		if c.failed == nil {
-			calls := spread("", each(c.warm, total(callsOf))).Value
-			cold := spread("", each(c.cold, total(duration))).Value
-			processor := spread("", each(c.cold, func(r rotated) float64 { return milliseconds(r.processor) })).Value
-			billed := billedMS(256, cold, processor, calls)
-			callsPrice := 1000 * calls * (p.call + p.keyUse)
-			lambdaPrice := 1000 * (invocations*p.invocation + billed/1000*256/1024*p.gigabyteSecond)
-			r.Figures = []figure{
-				exactly("billed ms, 128 MB", billedMS(128, cold, processor, calls)), exactly("256 MB", billed),
-				exactly("$ calls", callsPrice), exactly("$ Lambda", lambdaPrice), exactly("$ both", callsPrice+lambdaPrice),
-			}
+		if c.failed != nil {
+			r.Failed = c.failed.Error()
+		} else {
+			r.Figures = p.figures(
+				spread("", each(c.cold, total(duration))).Value,
+				spread("", each(c.cold, func(r rotated) float64 { return milliseconds(r.processor) })).Value,
+				spread("", each(c.warm, total(callsOf))).Value)
 		}
 		t.Rows = append(t.Rows, r)
 	}
 	return t, nil
+}
+
+// figures are of one kind of rotation. Where the system does not tell the processor time,
+// what Lambda would bill is not known.
+func (p prices) figures(coldMS, processorMS, calls float64) []figure {
+	callsPrice := exactly("$ calls", 1000*calls*(p.call+p.keyUse))
+	if processorMS == 0 {
+		return []figure{callsPrice}
+	}
+	billed := billedMS(256, coldMS, processorMS, calls)
+	lambdaPrice := 1000 * (invocations*p.invocation + billed/1000*256/1024*p.gigabyteSecond)
+	return []figure{
+		exactly("billed ms, 128 MB", billedMS(128, coldMS, processorMS, calls)), exactly("256 MB", billed),
+		callsPrice, exactly("$ Lambda", lambdaPrice), exactly("$ both", callsPrice.Value+lambdaPrice),
+	}
 }
