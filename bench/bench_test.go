@@ -22,6 +22,7 @@ func TestRunFails(t *testing.T) {
 		{[]string{"--function", ""}, exitUsage, "a name is empty"},
 		{[]string{"--only", "init,end"}, exitUsage, `there is no "end": choose from init`},
 		{[]string{"--check", "zip,speed"}, exitUsage, `there is no "speed": choose from init, zip, peak`},
+		{[]string{"--only", "client", "--check", "zip"}, exitUsage, "--check needs the section init"},
 		{[]string{"--help"}, exitDone, "-runs"},
 		{[]string{"--peer", "testdata"}, exitFailed, "testdata has no template"},
 		{[]string{"--peer", "testdata/broken"}, exitFailed, "there_is_no_such_module"},

@@ -103,6 +103,8 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		err = fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	case o.runs < 1:
 		err = fmt.Errorf("--runs is %d: it must be 1 or more", o.runs)
+	case len(o.check) > 0 && len(o.only) > 0 && !slices.Contains(o.only, "init"):
+		err = errors.New("--check needs the section init, which --only leaves out")
 	}
 	if err != nil {
 		_, _ = fmt.Fprintln(stderr, "bench:", err)
