@@ -141,7 +141,7 @@ func (w *region) stock(ctx context.Context) error {
 	defer func() { w.functions.deaf = false }()
 	for i := range w.Secrets {
 		user := fmt.Sprintf("app_%06d", i)
-		document, password := w.targets.add(user)
+		document := w.targets.add(user)
 		made, err := w.client.CreateSecret(ctx, &sdk.CreateSecretInput{
 			Name: aws.String("fleet/" + user), SecretString: &document,
 			Tags: []types.Tag{{Key: aws.String(tagKey), Value: aws.String(w.tagValue(i))}},
@@ -156,7 +156,7 @@ func (w *region) stock(ctx context.Context) error {
 			_, err = w.server.Wait(ctx, *made.ARN)
 		}
 		if err != nil {
-			return fmt.Errorf("making the secret of %s with a password of %d characters: %w", user, len(password), err)
+			return fmt.Errorf("making the secret of %s: %w", user, err)
 		}
 		time.Sleep(20 * time.Millisecond)
 	}

@@ -27,12 +27,12 @@ type targets struct {
 func newTargets(p Pauses) *targets { return &targets{pauses: p, passwords: map[string]string{}} }
 
 // add makes a user, and returns the document of its secret.
-func (t *targets) add(user string) (document, password string) {
-	password = "First-" + user
+func (t *targets) add(user string) (document string) {
+	password := "First-" + user
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.passwords[user] = password
-	return fmt.Sprintf(`{"engine":"postgres","host":"db.example.com","port":5432,"dbname":"app","username":%q,"password":%q}`, user, password), password
+	return fmt.Sprintf(`{"engine":"postgres","host":"db.example.com","port":5432,"dbname":"app","username":%q,"password":%q}`, user, password)
 }
 
 // accepts says whether a secret's document logs in.
