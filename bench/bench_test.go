@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
-	"os"
 	"strings"
 	"testing"
 )
@@ -61,77 +60,4 @@ func TestInitIsMeasuredBesideTheFloor(t *testing.T) {
 			t.Errorf("got %+v", r)
 		}
 	}
-}
-
-// The whole way on one server, beside what stands in for a template, and what no rotation may do.
-func TestRotationsAreMeasured(t *testing.T) {
-	t.Parallel()
-	if testing.Short() {
-		t.Skip("needs a database server")
-	}
-	var stdout, stderr bytes.Buffer
-	if code := run(t.Context(), []string{"--only", "rotation,wire", "--target", "postgres", "--peer", "testdata/templates", "--runs", "1", "--json"}, "", &stdout, &stderr); code != exitDone {
-		t.Fatalf("exit code %d: %s", code, &stderr)
-	}
-	var got report
-	if err := json.Unmarshal(stdout.Bytes(), &got); err != nil {
-		t.Fatalf("%v in %s", err, &stdout)
-	}
-	times, sent := got.Tables[0].Rows, got.Tables[1].Rows
-	if len(times) != 3 || len(sent) != 3 || sent[0].Name != "PostgreSQL, single" || sent[1].Name != "PostgreSQL, single, official" {
-		t.Fatalf("got %s", &stdout)
-	}
-	if x, ok := times[1].find("x rekey, cold"); !ok || x.Value <= 0 {
-		t.Errorf("the peer is not compared: %+v", times[1])
-	}
-	for _, r := range times {
-		for _, name := range []string{"cold ms", "warm ms", "create ms", "set ms", "test ms", "finish ms"} {
-			if f, _ := r.find(name); f.Value <= 0 {
-				t.Errorf("%s: %s is %v", r.Name, name, f.Value)
-			}
-		}
-	}
-	page := published(t)
-	for name, want := range map[string][3]float64{"calls": {8, 3, 11}, "logins": {2, 0, 5}, "refused": {}, "open": {}} {
-		for i, r := range sent {
-			f, ok := r.find(name)
-			if !ok || f.Value != want[i] {
-				t.Errorf("%s: %s is %v, want %v", r.Name, name, f.Value, want[i])
-			}
-			if said := page[r.Name][name]; r.Name != sent[1].Name && said != f.String() {
-				t.Errorf("%s: %s is %s, docs/performance.md says %q", r.Name, name, f, said)
-			}
-		}
-	}
-	if turns, _ := sent[0].find("turns"); turns.Value < 8 || turns.Value > 40 { // two logins over TLS at least
-		t.Errorf("%v turns", turns.Value)
-	}
-}
-
-// published is the table of docs/performance.md that says what rotations send: by row and column.
-func published(t *testing.T) map[string]map[string]string {
-	t.Helper()
-	text, err := os.ReadFile("../docs/performance.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, rest, _ := strings.Cut(string(text), "<!-- bench wire -->\n")
-	table, _, _ := strings.Cut(rest, tableEnds)
-	said := map[string]map[string]string{}
-	var head []string
-	for line := range strings.Lines(table) {
-		if !strings.HasPrefix(line, "|") {
-			continue
-		}
-		cells := strings.Split(line, "|")
-		if head == nil {
-			head = cells
-		}
-		row := map[string]string{}
-		for i, cell := range cells {
-			row[strings.TrimSpace(head[i])] = strings.TrimSpace(cell)
-		}
-		said[strings.TrimSpace(cells[1])] = row
-	}
-	return said
 }

@@ -2,18 +2,27 @@ package main
 
 import (
 	"io"
+	"path/filepath"
 	"testing"
 )
 
-// counts are what a rotation sends, for each engine and strategy. All but turns are exact:
-// whoever changes one says why in the commit, and in docs/performance.md. No login is refused,
-// none is without TLS, and one connection to Secrets Manager serves a process for life.
-var counts = map[string]struct {
+// expected is what one kind of rotation sends. All but turns are exact.
+type expected struct {
 	calls    [4]int // of Secrets Manager: createSecret, setSecret, testSecret, finishSecret
 	logins   int    // at the database
 	turns    int    // at most: requests to the database that were answered
 	requests int    // of the vendor
-}{
+}
+
+func (e expected) allCalls() int { return e.calls[0] + e.calls[1] + e.calls[2] + e.calls[3] }
+
+// standIn is testdata/templates, in the place of a peer.
+const standIn = "PostgreSQL, single, official"
+
+// counts are for each engine and strategy: whoever changes one says why in the commit, and in
+// docs/performance.md. No login is refused, none is without TLS, and one connection to Secrets
+// Manager serves a process for life.
+var counts = map[string]expected{
 	"PostgreSQL, single":               {calls: [4]int{3, 2, 1, 2}, logins: 2, turns: 20},
 	"PostgreSQL, alternating":          {calls: [4]int{4, 3, 2, 2}, logins: 5, turns: 62},
 	"MySQL, single":                    {calls: [4]int{3, 2, 1, 2}, logins: 2, turns: 26},
@@ -25,6 +34,7 @@ var counts = map[string]struct {
 	"Redshift's stand-in, single":      {calls: [4]int{3, 2, 1, 2}, logins: 2, turns: 16},
 	"Redshift's stand-in, alternating": {calls: [4]int{4, 3, 2, 2}, logins: 5, turns: 36},
 	"GitLab's stand-in, replaced":      {calls: [4]int{5, 2, 1, 2}, requests: 2},
+	standIn:                            {calls: [4]int{1, 0, 0, 2}},
 }
 
 func TestCounts(t *testing.T) {
@@ -32,7 +42,14 @@ func TestCounts(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs database servers")
 	}
-	b := &bench{options: options{runs: 1}, progress: io.Discard, dir: t.TempDir(), binaries: map[string]string{}}
+	templates, err := filepath.Abs("testdata/templates")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &bench{options: options{runs: 1, peer: peer{dir: templates}}, progress: io.Discard, dir: t.TempDir(), binaries: map[string]string{}}
+	if err := b.peer.prepare(t.Context(), b.dir); err != nil {
+		t.Fatal(err)
+	}
 	all, err := b.measureRotations(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -64,8 +81,39 @@ func TestCounts(t *testing.T) {
 		}
 		// Steps of one process: its first brings the connection, which may be lost once to a
 		// processor that has no time for it (see awsclient).
-		if cold, warm := connections(c.cold[0]), connections(c.warm[0]); cold < 1 || cold+warm > 2 {
+		if cold, warm := connections(c.cold[0]), connections(c.warm[0]); c.name != standIn && (cold < 1 || cold+warm > 2) {
 			t.Errorf("%s: %d connections to Secrets Manager by a new process, %d more by one that runs", c.name, cold, warm)
+		}
+	}
+	tablesTell(t, b)
+}
+
+// tablesTell checks the tables that are made of rotations.
+func tablesTell(t *testing.T, b *bench) {
+	t.Helper()
+	times, err := measureRotation(t.Context(), b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range times.Rows {
+		for _, name := range []string{"cold ms", "warm ms", "create ms", "set ms", "test ms", "finish ms"} {
+			if f, _ := r.find(name); f.Value <= 0 {
+				t.Errorf("%s: %s is %v", r.Name, name, f.Value)
+			}
+		}
+		if x, compared := r.find("x rekey, cold"); compared != (r.Name == standIn) || compared && x.Value <= 0 {
+			t.Errorf("%s: compared with ours: %v", r.Name, x)
+		}
+	}
+	sent, err := measureWire(t.Context(), b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range sent.Rows {
+		for name, want := range map[string]int{"calls": counts[r.Name].allCalls(), "logins": counts[r.Name].logins, "requests": counts[r.Name].requests, "refused": 0, "open": 0} {
+			if f, _ := r.find(name); f.Value != float64(want) {
+				t.Errorf("%s: %s is %v, want %d", r.Name, name, f.Value, want)
+			}
 		}
 	}
 }
