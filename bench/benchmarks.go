@@ -47,20 +47,24 @@ func measureClient(ctx context.Context, b *bench) (*table, error) {
 	return t, nil
 }
 
-// mostCounts is how often a benchmark is run, which measures many times itself.
-const mostCounts = 7
+// mostTurns is how often a benchmark is run, which measures many times itself.
+const mostTurns = 7
 
-// benchmarks runs the benchmarks of packages that a pattern names.
+// benchmarks runs the benchmarks of packages that a pattern names, all of them once a turn:
+// go test -count would measure each at a time of its own.
 func (b *bench) benchmarks(ctx context.Context, pattern string, packages ...string) (*table, error) {
-	runs := min(b.runs, mostCounts)
-	args := []string{"test", "-run", "^$", "-bench", pattern, "-benchmem", "-benchtime", "200ms", "-count", strconv.Itoa(runs)}
-	cmd := exec.CommandContext(ctx, "go", append(args, packages...)...)
-	b.say("go %s", strings.Join(cmd.Args[1:], " "))
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		return nil, fmt.Errorf("running the benchmarks of %s: %w:\n%s", strings.Join(packages, ", "), err, bytes.TrimSpace(out))
+	args := append([]string{"test", "-run", "^$", "-bench", pattern, "-benchmem", "-benchtime", "200ms"}, packages...)
+	b.say("go %s", strings.Join(args, " "))
+	runs := min(b.runs, mostTurns)
+	var all []byte
+	for range runs {
+		out, err := exec.CommandContext(ctx, "go", args...).CombinedOutput()
+		if err != nil {
+			return nil, fmt.Errorf("running the benchmarks of %s: %w:\n%s", strings.Join(packages, ", "), err, bytes.TrimSpace(out))
+		}
+		all = append(all, out...)
 	}
-	rows := parseBenchmarks(out)
+	rows := parseBenchmarks(all)
 	if len(rows) == 0 {
 		return nil, fmt.Errorf("no benchmark of %s is like %s", strings.Join(packages, ", "), pattern)
 	}
