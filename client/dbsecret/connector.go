@@ -165,7 +165,7 @@ func (c *Connector) newer(ctx context.Context, refused string, until time.Time) 
 		select {
 		case <-time.After(min(left, pause())):
 		case <-ctx.Done():
-			return s, nil
+			return nil, context.Cause(ctx)
 		}
 	}
 }

@@ -3,7 +3,9 @@ package dbsecret_test
 import (
 	"context"
 	"database/sql/driver"
+	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -103,6 +105,20 @@ func TestConnectionsDoNotWaitForOneThatHangs(t *testing.T) {
 		}
 		if waited := time.Since(begun) - d.takes; waited > 5*time.Second {
 			t.Errorf("waited %v for another's", waited)
+		}
+	})
+}
+
+// Who gives up sooner than the patience is told so, and not that there is no newer version.
+func TestGivesUpBeforeThePatienceEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cache := client.New(constant{}, client.Options{})
+		defer cache.Close()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err := dbsecret.New(cache, "a", &doorman{err: errRefused}, dbsecret.Options{}).Connect(ctx)
+		if !errors.Is(err, context.DeadlineExceeded) || strings.Contains(err.Error(), "there is no newer one") {
+			t.Errorf("got %v", err)
 		}
 	})
 }
