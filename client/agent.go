@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"strings"
@@ -83,7 +85,11 @@ func (a agent) Fetch(ctx context.Context, id string, fresh bool) (*Secret, error
 	}
 	token, err := a.Token()
 	if err != nil {
-		return nil, badAgent("its token cannot be read", "Let this program read the agent's token.")
+		why := ""
+		if file := (*fs.PathError)(nil); errors.As(err, &file) { // another's text might hold the token
+			why = ": " + file.Error()
+		}
+		return nil, badAgent("its token cannot be read"+why, "Let this program read the agent's token.")
 	}
 	request.Header.Set("X-Aws-Parameters-Secrets-Token", strings.TrimSpace(token))
 	answer, err := a.HTTPClient.Do(request)

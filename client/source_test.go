@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 
@@ -175,6 +176,15 @@ func TestAgentsRefusals(t *testing.T) {
 	s = source(t, client.Agent{Endpoint: url, Token: func() (string, error) { return "other", nil }})
 	if _, err := s.Fetch(t.Context(), "a", false); !errors.Is(err, rotation.ErrDenied) {
 		t.Errorf("another token: %v", err)
+	}
+	for says, failure := range map[string]func() (string, error){
+		"no-such-token: ": func() (string, error) { _, err := os.ReadFile("testdata/no-such-token"); return "", err },
+		"cannot be read:": func() (string, error) { return "", errors.New("planted") },
+	} {
+		s = source(t, client.Agent{Endpoint: url, Token: failure})
+		if _, err := s.Fetch(t.Context(), "a", false); !errors.Is(err, rotation.ErrConfig) || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "planted") {
+			t.Errorf("no token: %v", err)
+		}
 	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
