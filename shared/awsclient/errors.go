@@ -29,7 +29,12 @@ type Errors struct {
 	NoAnswer string
 }
 
-const notAccepted = "The credentials of the function are not accepted: check its role, and in local use AWS_ACCESS_KEY_ID."
+// The callers are functions, and programs that use package client.
+const (
+	notAccepted = "AWS does not accept the credentials: check the role that the call is made with, and in local use AWS_ACCESS_KEY_ID."
+	notSigned   = "AWS does not accept the signature: check the role that the call is made with, and the clock."
+	expired     = "The credentials have expired. Lambda renews them in a new instance; elsewhere sign in anew, or have them renewed."
+)
 
 // everywhere are the codes that services have in common.
 //
@@ -39,11 +44,11 @@ var everywhere = map[string]Meaning{
 	"UnrecognizedClientException": {rotation.ErrDenied, notAccepted},
 	"InvalidClientTokenId":        {rotation.ErrDenied, notAccepted},
 	"IncompleteSignature":         {rotation.ErrDenied, notAccepted},
-	"InvalidSignatureException":   {rotation.ErrDenied, "The credentials of the function are not accepted: check its role, and the clock."},
-	"SignatureDoesNotMatch":       {rotation.ErrDenied, "The credentials of the function are not accepted: check its role, and the clock."},
-	"ExpiredTokenException":       {rotation.ErrDenied, "The credentials of the function have expired: Lambda renews them in a new instance."},
-	"ExpiredToken":                {rotation.ErrDenied, "The credentials of the function have expired: Lambda renews them in a new instance."},
-	"MissingAuthenticationToken":  {rotation.ErrDenied, "The function has no credentials: check its role."},
+	"InvalidSignatureException":   {rotation.ErrDenied, notSigned},
+	"SignatureDoesNotMatch":       {rotation.ErrDenied, notSigned},
+	"ExpiredTokenException":       {rotation.ErrDenied, expired},
+	"ExpiredToken":                {rotation.ErrDenied, expired},
+	"MissingAuthenticationToken":  {rotation.ErrDenied, "The call is made without credentials: check the role that it is made with."},
 	"UnknownOperationException":   {rotation.ErrConfig, "The endpoint is another service's: check AWS_ENDPOINT_URL."},
 	"InvalidAction":               {rotation.ErrConfig, "The endpoint is another service's: check AWS_ENDPOINT_URL."},
 }
