@@ -6,16 +6,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials/ssocreds"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/logging"
 
 	"github.com/rekey-aws/rekey/shared/awsclient"
@@ -42,13 +43,13 @@ const patience = 15 * time.Second
 func (f Flags) Config(ctx context.Context) (aws.Config, error) {
 	cfg, err := config.LoadDefaultConfig(ctx,
 		config.WithSharedConfigProfile(f.Profile), config.WithRegion(f.Region), config.WithAppID(awsclient.AppID),
-		config.WithLogger(logging.Nop{}), // what it would say comes as an error too
-		config.WithRetryer(func() aws.Retryer {
-			return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts = 5 })
-		}))
+		config.WithLogger(logging.Nop{})) // what it would say comes as an error too
 	if err != nil {
 		return aws.Config{}, f.unreadable(err)
 	}
+	cfg.RetryMaxAttempts = max(cfg.RetryMaxAttempts, 0) // else there would be no end
+	attempts, mode := cfg.RetryMaxAttempts, cfg.RetryMode
+	cfg.Retryer = func() aws.Retryer { return newRetryer(attempts, mode) }
 	if cfg.Region == "" {
 		return aws.Config{}, fmt.Errorf("no Region: %w. Say --region, set AWS_REGION, or give the profile one (aws configure)", rotation.ErrConfig)
 	}
@@ -78,13 +79,25 @@ func (f Flags) unreadable(err error) error {
 	case errors.As(err, &chained):
 		return fmt.Errorf("the profile's role asks for a one-time code: %w. %s", rotation.ErrConfig, exported)
 	}
+	switch text := strings.ToLower(err.Error()); {
+	case strings.Contains(text, "retry_mode"):
+		return fmt.Errorf("AWS_RETRY_MODE, or retry_mode of the profile, cannot be used: %w. It is standard or adaptive; legacy is known to the AWS CLI only", rotation.ErrConfig)
+	case strings.Contains(text, "max_attempts"):
+		return fmt.Errorf("AWS_MAX_ATTEMPTS, or max_attempts of the profile, cannot be used: %w. It is a number", rotation.ErrConfig)
+	}
 	return fmt.Errorf("the AWS configuration cannot be used: %w. Check it with aws configure list", rotation.ErrConfig)
 }
 
 // exported is how credentials that only the AWS CLI can get come here.
 const exported = `Have the AWS CLI get the credentials: eval "$(aws configure export-credentials --format env)"`
 
+// metadata is the service of the machine, which is asked last: most machines have none.
+const metadata = "ec2imds"
+
 func (f Flags) noCredentials(ctx context.Context, err error) error {
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return errors.New("interrupted: nothing was begun")
+	}
 	login := "aws sso login"
 	if f.Profile != "" {
 		login += " --profile " + f.Profile
@@ -93,7 +106,11 @@ func (f Flags) noCredentials(ctx context.Context, err error) error {
 	if errors.As(err, &expired) {
 		return fmt.Errorf("the single sign-on has expired: %w. Run %s", rotation.ErrDenied, login)
 	}
-	if said := (CallError{}); errors.As(Explain(ctx, "credentials", err), &said) && !errors.Is(said, rotation.ErrVendor) && !errors.Is(said, rotation.ErrUnreachable) {
+	var call *smithy.OperationError
+	if errors.As(err, &call) && call.Service() != metadata { // such as STS, and it is told why not
+		return Explain(ctx, fmt.Sprintf("credentials by %s of %s", call.Operation(), call.Service()), err)
+	}
+	if said := Explain(ctx, "credentials", err); !errors.Is(said, rotation.ErrVendor) && !errors.Is(said, rotation.ErrUnreachable) {
 		return said
 	}
 	return fmt.Errorf("no credentials of AWS were found: %w. Set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run %s", rotation.ErrDenied, login)

@@ -3,12 +3,15 @@ package account
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
@@ -46,6 +49,12 @@ aws_secret_access_key = unimportant
 region = eu-west-1
 role_arn = arn:aws:iam::123456789012:role/nobody
 source_profile = absent
+[profile patient]
+region = eu-west-1
+max_attempts = 2
+[profile words]
+region = eu-west-1
+max_attempts = some
 [profile sso]
 region = eu-west-1
 sso_start_url = https://example.awsapps.com/start
@@ -71,6 +80,8 @@ func TestConfig(t *testing.T) {
 		"an unknown profile":           {flags: Flags{Profile: "bild"}, says: []string{`"bild" is in no AWS configuration file`, "list-profiles"}},
 		"a role from nowhere":          {flags: Flags{Profile: "adrift"}, says: []string{"nobody", "source_profile"}},
 		"nobody has signed on":         {flags: Flags{Profile: "sso"}, says: []string{"single sign-on", "aws sso login --profile sso"}},
+		"a mode of the AWS CLI alone":  {environment: map[string]string{"AWS_RETRY_MODE": "legacy"}, says: []string{"AWS_RETRY_MODE", "standard or adaptive"}},
+		"as many attempts as words":    {flags: Flags{Profile: "words"}, says: []string{"max_attempts", "It is a number"}},
 		"keys, and no Region anywhere": {environment: map[string]string{"AWS_CONFIG_FILE": os.DevNull, "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "x"}, says: []string{"no Region", "--region"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -96,6 +107,99 @@ func TestConfig(t *testing.T) {
 			}
 		})
 	}
+}
+
+// As often as the AWS CLI is told to; else patiently.
+func TestAttempts(t *testing.T) {
+	for name, c := range map[string]struct {
+		profile, attempts, mode string
+		want                    int
+	}{
+		"as usual":         {want: usualAttempts},
+		"the profile's":    {profile: "patient", want: 2},
+		"the variable's":   {profile: "patient", attempts: "3", want: 3},
+		"no number of any": {attempts: "-1", want: usualAttempts},
+		"adaptive":         {mode: "adaptive", want: usualAttempts},
+		"adaptive, so few": {mode: "adaptive", attempts: "3", want: 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			alone(t, profiles)
+			t.Setenv("AWS_ACCESS_KEY_ID", "a")
+			t.Setenv("AWS_SECRET_ACCESS_KEY", "x")
+			t.Setenv("AWS_PROFILE", c.profile)
+			t.Setenv("AWS_MAX_ATTEMPTS", c.attempts)
+			t.Setenv("AWS_RETRY_MODE", c.mode)
+			cfg, err := Flags{}.Config(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := SecretsManager(cfg).Options().Retryer
+			if got := r.MaxAttempts(); got != c.want {
+				t.Errorf("%d attempts, want %d", got, c.want)
+			}
+		})
+	}
+}
+
+// Where nobody listens and where the host is unknown, a person learns it at once; who throttles
+// is given time.
+func TestPauses(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		err  error
+		last time.Duration // the longest pause before the last attempt
+	}{
+		"refused":      {dial(t, "127.0.0.1:1"), soon},
+		"unknown host": {dial(t, "no-such-host.invalid:1"), soon},
+		"throttled":    {&smithy.GenericAPIError{Code: "ThrottlingException"}, 16 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			longest := time.Duration(0)
+			for range 100 {
+				pause, err := newRetryer(0, "").RetryDelay(usualAttempts-1, c.err)
+				if err != nil {
+					t.Fatal(err)
+				}
+				longest = max(longest, pause)
+			}
+			if longest > c.last || longest < c.last/2 {
+				t.Errorf("a pause of %v, want up to %v", longest, c.last)
+			}
+		})
+	}
+}
+
+// Who gives credentials out and is away has not refused them; on most machines nobody does.
+func TestNoCredentials(t *testing.T) {
+	t.Parallel()
+	away := dial(t, "127.0.0.1:1")
+	for service, want := range map[string]struct {
+		kind error
+		says string
+	}{
+		"STS":    {rotation.ErrUnreachable, "credentials by Get of STS: connection refused"},
+		metadata: {rotation.ErrDenied, "no credentials of AWS were found"},
+	} {
+		err := Flags{}.noCredentials(t.Context(), &smithy.OperationError{ServiceID: service, OperationName: "Get", Err: away})
+		if !errors.Is(err, want.kind) || !strings.Contains(err.Error(), want.says) {
+			t.Errorf("%s: got %v", service, err)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := (Flags{}).noCredentials(ctx, away); !strings.Contains(err.Error(), "interrupted") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func dial(t *testing.T, address string) error {
+	t.Helper()
+	_, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", address)
+	if err == nil {
+		t.Fatalf("somebody listens at %s", address)
+	}
+	return &url.Error{Op: "Post", URL: "http://" + address, Err: err}
 }
 
 func TestExplain(t *testing.T) {
