@@ -121,6 +121,9 @@ func (c *Command) validateRefresh() (err error) {
 	return err
 }
 
+// patience is how long one secret may take: as many attempts as are made where calls are throttled.
+const patience = 30 * time.Second
+
 var errInterrupted = errors.New("interrupted before the command was started")
 
 // Run starts the command, and returns at its end; or becomes it, where nothing is left to do.
@@ -133,7 +136,7 @@ func (c *Command) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	cache := client.New(source{account.SecretsManager(cfg)}, client.Options{TTL: max(c.Refresh, time.Minute)})
+	cache := client.New(source{account.SecretsManager(cfg)}, client.Options{TTL: max(c.Refresh, time.Minute), Timeout: patience})
 	defer cache.Close()
 	j := &job{command: c, program: program, environ: os.Environ(), secrets: reader{cache: cache, wanted: c.secrets}, complain: toStderr}
 	if err := j.secrets.first(ctx); ctx.Err() != nil {

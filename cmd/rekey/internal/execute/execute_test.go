@@ -1,11 +1,19 @@
 package execute
 
 import (
+	"context"
 	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/rekey-aws/rekey/client"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/usage"
@@ -61,6 +69,25 @@ func TestTooLong(t *testing.T) {
 	}
 	v.value = rotation.TextValue(v.value.Reveal() + "x")
 	if err := admissible(v); err == nil || !strings.Contains(err.Error(), "app#key has ") || !strings.Contains(err.Error(), "--files") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// When there is no time for another attempt, the answer of the last one is told.
+func TestThrottled(t *testing.T) {
+	t.Parallel()
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = io.WriteString(w, `{"__type":"ThrottlingException","message":"Rate exceeded"}`)
+	}))
+	t.Cleanup(web.Close)
+	api := secretsmanager.New(secretsmanager.Options{
+		Region: "eu-west-1", BaseEndpoint: &web.URL, Credentials: credentials.NewStaticCredentialsProvider("me", "none", ""),
+		Retryer: retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts = 0 }), // for ever
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if _, err := (source{api}).Fetch(ctx, "app", true); !errors.Is(err, rotation.ErrThrottled) {
 		t.Errorf("got %v", err)
 	}
 }

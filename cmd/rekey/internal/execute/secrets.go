@@ -15,6 +15,7 @@ import (
 	"github.com/rekey-aws/rekey/client"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/account"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/usage"
+	"github.com/rekey-aws/rekey/shared/awsclient"
 	"github.com/rekey-aws/rekey/shared/rotation"
 )
 
@@ -158,7 +159,10 @@ func defaultPrefix(arn, name string) string {
 type source struct{ api client.API }
 
 func (s source) Fetch(ctx context.Context, id string, _ bool) (*client.Secret, error) {
-	out, err := s.api.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &id})
+	// So that what AWS said last is told, and not that time ran out.
+	out, err := s.api.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &id}, func(o *secretsmanager.Options) {
+		o.Retryer = awsclient.UntilDeadline(ctx, o.Retryer)
+	})
 	if err != nil {
 		return nil, account.Explain(ctx, "GetSecretValue", err)
 	}
