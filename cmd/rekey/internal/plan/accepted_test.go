@@ -36,7 +36,7 @@ func TestFirstValuesAreAccepted(t *testing.T) {
 			seen++
 			c := ValueCommand{Secret: s.Path, File: file, Host: "db.example.com", stdin: strings.NewReader("the password that logs in now\n")}
 			var out bytes.Buffer
-			if err := c.Run(&out); err != nil {
+			if err := c.Run(t.Context(), &out); err != nil {
 				t.Fatal(err)
 			}
 			text := strings.TrimSpace(out.String())

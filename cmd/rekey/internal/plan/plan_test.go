@@ -135,7 +135,7 @@ func TestValueIsWhatTheFileSaysAndThePassword(t *testing.T) {
 	} {
 		c.command.File, c.command.stdin = name, strings.NewReader(secret+"\r\nmore")
 		var out bytes.Buffer
-		if err := c.command.Run(&out); err != nil {
+		if err := c.command.Run(t.Context(), &out); err != nil {
 			t.Error(err)
 			continue
 		}
@@ -161,7 +161,7 @@ func TestValueIsWhatTheFileSaysAndThePassword(t *testing.T) {
 		{ValueCommand{Secret: "ledger.app", Host: "x"}, "", "no password was given"},
 	} {
 		c.command.File, c.command.stdin = name, strings.NewReader(c.input)
-		if err := c.command.Run(&bytes.Buffer{}); err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "made for this test") {
+		if err := c.command.Run(t.Context(), &bytes.Buffer{}); err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "made for this test") {
 			t.Errorf("%v, want %q", err, c.want)
 		}
 	}

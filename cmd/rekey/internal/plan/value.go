@@ -2,14 +2,13 @@ package plan
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"slices"
 	"strings"
-
-	"golang.org/x/term"
 
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/terminal"
 	"github.com/rekey-aws/rekey/infra/config"
@@ -34,7 +33,7 @@ func (ValueCommand) Help() string {
 }
 
 // Run writes the value.
-func (c *ValueCommand) Run(stdout io.Writer) error {
+func (c *ValueCommand) Run(ctx context.Context, stdout io.Writer) error {
 	if terminal.Is(stdout) {
 		return errors.New("the value would be shown on the terminal: send it on, see rekey value --help")
 	}
@@ -49,7 +48,7 @@ func (c *ValueCommand) Run(stdout io.Writer) error {
 	if secret.NeedsHost() && c.Host == "" {
 		return fmt.Errorf("%s names its server by instance or cluster: give the endpoint with --host, as aws rds describe-db-instances, aws rds describe-db-clusters or aws redshift describe-clusters tells it", secret.Path)
 	}
-	known, err := c.read(secret.SecretKeys())
+	known, err := c.read(ctx, secret.SecretKeys())
 	if err != nil {
 		return err
 	}
@@ -82,7 +81,7 @@ func find(f *config.File, name string) (config.Resolved, error) {
 }
 
 // read takes a line for each key. A terminal does not show what is typed.
-func (c *ValueCommand) read(keys []string) (map[string]string, error) {
+func (c *ValueCommand) read(ctx context.Context, keys []string) (map[string]string, error) {
 	in := c.stdin
 	if in == nil {
 		in = os.Stdin
@@ -93,7 +92,7 @@ func (c *ValueCommand) read(keys []string) (map[string]string, error) {
 		var line string
 		var err error
 		if terminal.Is(in) {
-			line, err = ask(in.(*os.File), key)
+			line, err = terminal.Hidden(ctx, in.(*os.File), os.Stderr, key)
 		} else if line, err = lines.ReadString('\n'); errors.Is(err, io.EOF) && line != "" {
 			err = nil
 		}
@@ -107,11 +106,4 @@ func (c *ValueCommand) read(keys []string) (map[string]string, error) {
 		values[key] = line
 	}
 	return values, nil
-}
-
-func ask(in *os.File, key string) (string, error) {
-	_, _ = fmt.Fprintf(os.Stderr, "%s (not shown): ", key)
-	text, err := term.ReadPassword(int(in.Fd()))
-	_, _ = fmt.Fprintln(os.Stderr)
-	return string(text), err
 }

@@ -1,6 +1,7 @@
 package submit
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,8 +10,6 @@ import (
 	"slices"
 	"strings"
 	"unicode"
-
-	"golang.org/x/term"
 
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/terminal"
 	"github.com/rekey-aws/rekey/shared/rotation"
@@ -33,12 +32,12 @@ func (s *submission) secretFields() (secret, further []string) {
 }
 
 // read gets the credential and makes the value of it.
-func (s *submission) read() error {
+func (s *submission) read(ctx context.Context) error {
 	secret, further := s.secretFields()
 	var parts map[string]string
 	var err error
 	if f := s.terminal(); f != nil {
-		parts, err = ask(f, os.Stderr, secret, further)
+		parts, err = ask(ctx, f, secret, further)
 	} else {
 		parts, err = s.parse(secret, further)
 	}
@@ -86,20 +85,18 @@ func (s *submission) terminal() *os.File {
 }
 
 // ask asks for each part; nothing is shown of it.
-func ask(in *os.File, prompt io.Writer, secret, further []string) (map[string]string, error) {
+func ask(ctx context.Context, in *os.File, secret, further []string) (map[string]string, error) {
 	parts := map[string]string{}
 	for _, name := range slices.Concat(secret, further) {
 		aside := ""
 		if !slices.Contains(secret, name) {
 			aside = ", if there is one"
 		}
-		_, _ = fmt.Fprintf(prompt, "%s%s (not shown): ", name, aside)
-		line, err := term.ReadPassword(int(in.Fd()))
-		_, _ = fmt.Fprintln(prompt)
+		line, err := terminal.Hidden(ctx, in, os.Stderr, name+aside)
 		if err != nil {
 			return nil, fmt.Errorf("reading %s: %w", name, err)
 		}
-		if value := strings.TrimSpace(string(line)); value != "" {
+		if value := strings.TrimSpace(line); value != "" {
 			parts[name] = value
 		}
 	}

@@ -68,7 +68,7 @@ func (c *Command) Run(ctx context.Context, stdout io.Writer, screen *terminal.Te
 	if err := s.find(ctx); err != nil {
 		return err
 	}
-	if err := s.read(); err != nil {
+	if err := s.read(ctx); err != nil {
 		return err
 	}
 	if err := s.store(ctx); err != nil {

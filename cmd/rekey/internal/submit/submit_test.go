@@ -38,7 +38,7 @@ func TestRead(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := submissionOf(t, c.input, before)
-			err := s.read()
+			err := s.read(t.Context())
 			if c.says == "" && (err != nil || s.next.Reveal() != c.want) {
 				t.Errorf("got %s, %v", s.next.Reveal(), err)
 			}
@@ -57,7 +57,7 @@ func FuzzRead(f *testing.F) {
 	f.Add(`{"apiKey": "a\u0000b"}`)
 	f.Fuzz(func(t *testing.T, input string) {
 		s := submissionOf(t, input, before)
-		if err := s.read(); err != nil {
+		if err := s.read(t.Context()); err != nil {
 			if secret := strings.TrimSpace(input); len(secret) > 8 && !strings.HasPrefix(secret, "{") && strings.Contains(err.Error(), secret) {
 				t.Errorf("the error tells it: %v", err)
 			}
