@@ -11,6 +11,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
+	"github.com/rekey-aws/rekey/cmd/rekey/internal/account"
 	"github.com/rekey-aws/rekey/shared/rotation"
 )
 
@@ -53,10 +54,10 @@ func (s *submission) await(ctx context.Context) (promoted bool, err error) {
 	end := time.After(s.command.Wait)
 	for {
 		out, err := s.api.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &s.arn})
-		if err != nil {
-			return false, fmt.Errorf("the value is stored; asking what became of the rotation failed: %w", err)
+		if err != nil && ctx.Err() == nil {
+			return false, fmt.Errorf("the value is stored; asking what became of the rotation failed: %w", account.Explain(ctx, "DescribeSecret", err))
 		}
-		if slices.Contains(out.VersionIdsToStages[s.version], rotation.Current) {
+		if err == nil && slices.Contains(out.VersionIdsToStages[s.version], rotation.Current) {
 			return true, nil
 		}
 		select {
