@@ -41,7 +41,7 @@ func TestSubmitOnATerminal(t *testing.T) {
 	}))
 	t.Cleanup(web.Close)
 	master, slave := terminaltest.Open(t)
-	cmd := rekey(t, "submit", "npm", "--wait", "0")
+	cmd := rekey(t, "submit", "npm", "--no-wait")
 	cmd.Env = append(cmd.Env, "AWS_REGION=us-east-1", "AWS_ENDPOINT_URL="+web.URL, "AWS_ACCESS_KEY_ID=me", "AWS_SECRET_ACCESS_KEY=none")
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
 	if err := cmd.Start(); err != nil {

@@ -28,7 +28,7 @@ type RehearseCommand struct {
 	Account account.Flags `embed:""`
 	Form    output.Flags  `embed:""`
 
-	Timeout time.Duration `help:"How long to wait for its end; ${default} if not given." default:"2m" placeholder:"D"`
+	Timeout time.Duration `help:"How long to follow it; ${default} if not given." default:"2m" placeholder:"D"`
 }
 
 // Help is the text below the usage of rekey rehearse --help.

@@ -19,6 +19,7 @@ import (
 
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/account"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/terminal"
+	"github.com/rekey-aws/rekey/cmd/rekey/internal/usage"
 	"github.com/rekey-aws/rekey/shared/apikey"
 	"github.com/rekey-aws/rekey/shared/apikey/declarative"
 	"github.com/rekey-aws/rekey/shared/apikey/generated"
@@ -31,7 +32,8 @@ import (
 type Command struct {
 	Secret    string        `arg:"" help:"The secret whose rotation waits: its name or ARN." placeholder:"SECRET"`
 	Providers string        `help:"Folder of the deployment's own provider files." type:"existingdir" placeholder:"DIR"`
-	Wait      time.Duration `help:"How long to wait for the rotation's end; ${default} if not given, 0: not at all." default:"2m" placeholder:"D"`
+	Timeout   time.Duration `help:"How long to follow the rotation; ${default} if not given." default:"2m" placeholder:"D"`
+	Wait      bool          `help:"Follow the rotation to its end. With --no-wait it only goes on." default:"true" negatable:""`
 	JSON      bool          `name:"json" help:"Print one JSON document instead of text."`
 
 	account.Flags `embed:""`
@@ -44,6 +46,14 @@ func (Command) Help() string {
 	return `For vendors who issue keys to people only: the rotation of such a secret waits until its pending version has a value. Make a key at the vendor, and hand it over on standard input: the key alone on a line, or a JSON object with its parts, such as {"apiKey": "…", "apiKeyId": "…"}. On a terminal it is asked for and not shown. It is never an argument. The rotation then goes on: the key is tried, becomes AWSCURRENT, and the old one is ended after the grace period.
 
 The credentials need secretsmanager:DescribeSecret, GetSecretValue, PutSecretValue and RotateSecret on the secret.`
+}
+
+// Validate checks what can be before anything is called.
+func (c *Command) Validate() error {
+	if c.Timeout < time.Second {
+		return usage.Errorf("--timeout: %s is too short: give a second or more, or --no-wait", c.Timeout)
+	}
+	return nil
 }
 
 // report is what came of it. It holds no value.

@@ -1,9 +1,17 @@
 package submit
 
 import (
+	"context"
 	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/rekey-aws/rekey/shared/apikey"
 	"github.com/rekey-aws/rekey/shared/rotation"
@@ -71,4 +79,24 @@ func FuzzRead(f *testing.F) {
 			t.Errorf("it would store %s", s.next.Reveal())
 		}
 	})
+}
+
+// Who may not ask how it ended learns what to allow; who does not want to know any more, that it goes on.
+func TestAwait(t *testing.T) {
+	t.Parallel()
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = io.WriteString(w, `{"__type":"AccessDeniedException","message":"no"}`)
+	}))
+	t.Cleanup(web.Close)
+	s := &submission{command: &Command{Wait: true, Timeout: time.Minute}, api: secretsmanager.New(secretsmanager.Options{
+		Region: "eu-west-1", BaseEndpoint: &web.URL, Credentials: credentials.NewStaticCredentialsProvider("me", "none", ""),
+	})}
+	interrupted, cancel := context.WithCancel(t.Context())
+	cancel()
+	for says, ctx := range map[string]context.Context{"Allow the action": t.Context(), "interrupted: the value is stored": interrupted} {
+		if _, err := s.await(ctx); err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "operation error") {
+			t.Errorf("got %v, want %q", err, says)
+		}
+	}
 }

@@ -36,8 +36,8 @@ func (s *submission) tell(ctx context.Context, stdout io.Writer) error {
 	switch {
 	case promoted:
 		s.screen.Println(s.screen.Mark(true) + " " + s.command.Secret + ": the new key works and is " + rotation.Current + " (version " + s.version + ")")
-	case s.command.Wait > 0:
-		return fmt.Errorf("%w within %s: the function's log says why; AWSCURRENT is as it was", errNotPromoted, s.command.Wait)
+	case s.command.Wait:
+		return fmt.Errorf("%w within %s: the function's log says why; AWSCURRENT is as it was", errNotPromoted, s.command.Timeout)
 	default:
 		s.screen.Println(s.command.Secret + ": stored in version " + s.version + "; the rotation goes on")
 	}
@@ -48,10 +48,10 @@ func (s *submission) tell(ctx context.Context, stdout io.Writer) error {
 const pollEvery = time.Second
 
 func (s *submission) await(ctx context.Context) (promoted bool, err error) {
-	if s.command.Wait <= 0 {
+	if !s.command.Wait {
 		return false, nil
 	}
-	end := time.After(s.command.Wait)
+	end := time.After(s.command.Timeout)
 	for {
 		out, err := s.api.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &s.arn})
 		if err != nil && ctx.Err() == nil {

@@ -57,7 +57,7 @@ func (r *repair) label(ctx context.Context, label, from string, to *string) erro
 
 // rotate runs a rotation, and waits for its good end. A flaw is why there was none.
 func (r *repair) rotate(ctx context.Context, version string) (flaw string, err error) {
-	end := time.After(r.command.Wait)
+	end := time.After(r.command.Timeout)
 	begun, past := time.Now(), functionlog.Requests(nil)
 	if version != "" {
 		past = r.logs.Past(ctx, r.report.Function, version, begun)
@@ -128,7 +128,7 @@ func (r *repair) await(ctx context.Context, version string, end <-chan time.Time
 			if text := because(story); text != "" {
 				return text, nil
 			}
-			return "it has not ended well within " + r.command.Wait.String(), nil
+			return "it has not ended well within " + r.command.Timeout.String(), nil
 		case <-ctx.Done():
 			return "", errors.New("interrupted: the rotation goes on by itself")
 		}

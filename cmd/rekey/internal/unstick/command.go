@@ -25,8 +25,8 @@ import (
 type Command struct {
 	Secret   string        `arg:"" help:"The secret: its name or ARN." placeholder:"SECRET"`
 	Plan     bool          `help:"Say what would be done, and do nothing."`
-	Yes      bool          `help:"Do it without asking."`
-	Wait     time.Duration `help:"How long to wait for a rotation that is run again; ${default} if not given." default:"1m" placeholder:"D"`
+	Yes      bool          `short:"y" help:"Do it without asking."`
+	Timeout  time.Duration `help:"How long to follow a rotation that is run again; ${default} if not given." default:"1m" placeholder:"D"`
 	FromHere bool          `help:"Find out from this machine which credential logs in, instead of inside the function."`
 
 	Form output.Flags `embed:""`
@@ -46,8 +46,8 @@ func (c *Command) Validate() error {
 	if form := c.Form.Format(); form != output.Table && !c.Yes && !c.Plan {
 		return usage.Errorf("--output %s: the plan is not shown before it is carried out: say --plan, and then --yes", form)
 	}
-	if c.Wait < 0 {
-		return usage.Errorf("--wait: %s is in the past: give a duration such as 1m", c.Wait)
+	if c.Timeout < time.Second {
+		return usage.Errorf("--timeout: %s is too short: give a second or more", c.Timeout)
 	}
 	return nil
 }
