@@ -11,8 +11,10 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"reflect"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -102,6 +104,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int
 		args = []string{"--help"}
 	}
 	parsed, err := parser.Parse(args)
+	if err == nil {
+		err = refuseEmpty(parsed.Path)
+	}
 	if err != nil {
 		if wrong := (*usage.Error)(nil); errors.As(err, &wrong) {
 			complain(stderr, wrong.Error())
@@ -126,6 +131,32 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int
 		return exitFailed
 	}
 	return exitDone
+}
+
+// refuseEmpty refuses values that were given and are empty, as that of a shell's variable that is
+// not set. Without a value a flag would mean the usual profile, or the environment instead of
+// files, and rekey get without a field the whole secret.
+func refuseEmpty(given []*kong.Path) error {
+	for _, p := range given {
+		var v *kong.Value
+		name := ""
+		switch {
+		case p.Flag != nil:
+			v, name = p.Flag.Value, "--"+p.Flag.Name
+		case p.Positional != nil && p.Positional.PassthroughMode == kong.PassThroughModeNone:
+			v, name = p.Positional, p.Positional.Tag.PlaceHolder
+		default:
+			continue
+		}
+		empty := v.Target.Kind() == reflect.String && v.Target.Len() == 0
+		if list, ok := v.Target.Interface().([]string); ok {
+			empty = slices.Contains(list, "")
+		}
+		if empty {
+			return usage.Errorf("%s is given, and empty: give it a value, or leave it out", name)
+		}
+	}
+	return nil
 }
 
 // misunderstood says what is wrong with a command line, and where help is. An argument too many

@@ -118,6 +118,11 @@ func TestUsage(t *testing.T) {
 		"function's name":     {[]string{"local", "--function", "a/b"}, "a/b"},
 		"no such detection":   {[]string{"audit", "replay", "--detection", "x", "-"}, "--detection"},
 		"no such database":    {[]string{"local", "--database", "oracle"}, "--database"},
+		"empty field":         {[]string{"get", "app", ""}, "FIELD is given, and empty"},
+		"empty label":         {[]string{"get", "app", "--stage="}, "--stage is given, and empty"},
+		"empty profile":       {[]string{"rotate", "app", "--profile", ""}, "--profile is given, and empty"},
+		"empty folder":        {[]string{"exec", "-s", "app", "--files", "", "--", "true"}, "--files is given, and empty"},
+		"one of several":      {[]string{"rotate", "app", ""}, "SECRET is given, and empty"},
 		"empty function file": {[]string{"local", "--function", "=x"}, "--function"},
 	} {
 		t.Run(name, func(t *testing.T) {
