@@ -39,9 +39,13 @@ type tests struct{ m *testing.M }
 
 // Run runs them.
 func (t tests) Run() int {
-	// Under nohup SIGHUP is ignored, by programs that are started too, and exec respects that:
-	// but the scripts are about what it does otherwise.
-	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
+	// Under nohup SIGHUP is ignored, and behind a script's & SIGINT, by programs that are started
+	// too, and exec respects that: but the scripts are about what it does otherwise.
+	for _, s := range []os.Signal{syscall.SIGHUP, os.Interrupt} {
+		if signal.Ignored(s) {
+			signal.Notify(make(chan os.Signal, 1), s)
+		}
+	}
 	dir, err := os.MkdirTemp("", "rekey-cmd-test-")
 	if err != nil {
 		panic(err)

@@ -19,10 +19,17 @@ import (
 // canBecome: this process can become the command, so that none is left beside it.
 const canBecome = true
 
+// ignoresInterrupt: as in the background of a script, where the shell has Ctrl-C ignored. It is
+// read before main asks for the signal.
+var ignoresInterrupt = signal.Ignored(os.Interrupt)
+
 // become does not return, unless it fails.
 func become(program string, args, environ []string) error {
 	// What this process ignores, the command would ignore too. What it receives, it does not.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	if ignoresInterrupt {
+		signal.Ignore(os.Interrupt)
+	}
 	return syscall.Exec(program, args, environ)
 }
 
@@ -34,6 +41,9 @@ var passedOn = []os.Signal{
 
 // forwarded are the signals to pass on, from now until release.
 func forwarded() (signals <-chan os.Signal, release func()) {
+	if ignoresInterrupt {
+		signal.Ignore(os.Interrupt)
+	}
 	c := make(chan os.Signal, 32)
 	for _, s := range passedOn {
 		if !signal.Ignored(s) { // as under nohup: the command shall ignore it too
