@@ -169,6 +169,7 @@ type running struct {
 	restarting bool
 	ending     bool        // by a signal to rekey: it is not started again
 	patience   *time.Timer // of a restart
+	said       string      // why the last rotation was not handed over
 }
 
 func (r *running) untilItEnds(ctx context.Context) (err error) {
@@ -217,25 +218,31 @@ func (r *running) hear(n news) {
 	if n.err != nil {
 		j.complain("looking for rotated secrets: %v; the command keeps what it has", n.err)
 	}
-	if len(n.changed) == 0 {
+	before := j.secrets.current
+	names := changed(before, n.current)
+	if len(names) == 0 {
 		return
 	}
-	before := j.secrets.current
 	j.secrets.current = n.current
 	environ, err := j.deliver()
-	if err != nil {
-		j.complain("%s was rotated, and cannot be handed over: %v; the command keeps what it has", terminal.List(n.changed), err)
+	if err != nil { // until the next look, which may find room in the folder
+		if said := err.Error(); said != r.said {
+			j.complain("%s was rotated, and cannot be handed over: %s; the command keeps what it has", terminal.List(names), said)
+			r.said = said
+		}
 		j.secrets.current = before
 		_, _ = j.deliver() // the files as they were
 		return
 	}
-	r.environ = environ
+	r.environ, r.said = environ, ""
 	switch {
 	case !j.command.Restart:
 		_ = r.child.process.Signal(j.command.signal)
 	case !r.restarting:
+		if errors.Is(terminate(r.child.process), os.ErrProcessDone) {
+			return // it ended by itself: it is not started again
+		}
 		r.restarting = true
-		_ = terminate(r.child.process)
 		r.patience.Reset(j.command.Grace)
 	}
 }
@@ -243,8 +250,7 @@ func (r *running) hear(n news) {
 // news is what came of looking for rotated secrets.
 type news struct {
 	current []held
-	changed []string // names
-	err     error    // the first since it went well
+	err     error // the first since it went well
 }
 
 // watch looks for rotated secrets until ctx ends.
@@ -259,9 +265,9 @@ func (j *job) watch(ctx context.Context, to chan<- news) {
 		// A fleet that was started at once does not ask at once.
 		case <-time.After(every - rand.N(every/10+1)): //nolint:gosec // when to ask is nobody's secret
 		}
-		current, changed, err := looking.newer(ctx)
+		current, err := looking.newer(ctx)
 		looking.current = current
-		n := news{current: current, changed: changed, err: err}
+		n := news{current: current, err: err}
 		if failing {
 			n.err = nil // was said
 		}

@@ -60,10 +60,8 @@ func forwarded() (signals <-chan os.Signal, release func()) {
 	}
 }
 
-// ends says whether a signal asks for the end.
-func ends(s os.Signal) bool {
-	return s == syscall.SIGINT || s == syscall.SIGTERM || s == syscall.SIGQUIT
-}
+// ends says whether a signal asks for the end. QUIT may: on it a JVM shows its threads and goes on.
+func ends(s os.Signal) bool { return s == syscall.SIGINT || s == syscall.SIGTERM }
 
 // reachesAll says whether the command has had the signal already. A terminal sends what comes
 // of its keys to all of the group of processes that it is in the hands of, and the command is

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -198,17 +199,26 @@ func (r *reader) first(ctx context.Context) error {
 }
 
 // newer reads all again. What cannot be read stays as it is; the error is about one of those.
-func (r *reader) newer(ctx context.Context) (current []held, changed []string, err error) {
+func (r *reader) newer(ctx context.Context) (current []held, err error) {
 	current = append(current, r.current...)
 	for i, a := range r.each(ctx, r.cache.RefreshNow) {
 		if a.err != nil {
 			err = a.err
-		} else if a.secret.Version != current[i].secret.Version {
+		} else {
 			current[i].secret = a.secret
-			changed = append(changed, r.wanted[i].name)
 		}
 	}
-	return current, changed, err
+	return current, err
+}
+
+// changed are the names of secrets that have other versions than before.
+func changed(before, now []held) (names []string) {
+	for i, h := range now {
+		if h.secret.Version != before[i].secret.Version && !slices.Contains(names, h.wanted.name) {
+			names = append(names, h.wanted.name)
+		}
+	}
+	return names
 }
 
 type answer struct {
