@@ -19,6 +19,16 @@ import (
 // canary is in no message.
 const canary = "CANARY-in-a-secret"
 
+// told says whether an error has a part of it, as it is or in base64.
+func told(err error) bool {
+	for i := range len(canary) - 8 {
+		if strings.Contains(err.Error(), canary[i:i+8]) {
+			return true
+		}
+	}
+	return strings.Contains(err.Error(), base64.StdEncoding.EncodeToString([]byte(canary[:9])))
+}
+
 // vault has secrets by their names, and counts how often each is read.
 type vault struct {
 	secrets map[string]string
@@ -94,35 +104,39 @@ func TestRefused(t *testing.T) {
 		says   string
 		before bool // anything is fetched
 	}{
-		`{{secret}}`:                              {writtenOut, true},
-		`{{secret ""}}`:                           {writtenOut, true},
-		`{{secret "db" "a" "b"}}`:                 {writtenOut, true},
-		`{{secret (secret "text")}}`:              {writtenOut, true},
-		`{{secret "text" | secret}}`:              {writtenOut, true},
-		`{{"db" | secret}}`:                       {writtenOut, true},
-		`{{$n := "db"}}{{secret $n}}`:             {writtenOut, true},
-		`{{printf "%s" secret}}`:                  {writtenOut, true},
-		`{{if true}}{{else}}{{secret .}}{{end}}`:  {writtenOut, true},
-		`{{define "x"}}{{secret .}}{{end}}`:       {writtenOut, true},
-		`{{range secret .}}{{end}}`:               {writtenOut, true},
-		`{{(secret 1).Foo}}`:                      {writtenOut, true},
-		"one\ntwo {{secret}}":                     {"t:2:", true},
-		`{{secret "db"`:                           {"cannot be read", true},
-		`{{env "HOME"}}`:                          {`"env" not defined`, true},
-		`{{readFile "/etc/passwd"}}`:              {"not defined", true},
-		`{{.Foo}}`:                                {"Foo", false},
-		`{{secret "db" "passwort"}}`:              {`t:1:2: db has no field "passwort": it has "password", "port" and "user"`, false},
-		`{{secret "db" "a"}}{{secret "db" "b"}}`:  {`no field "b"`, false},
-		`{{secret "text" "a"}}`:                   {"text has no fields", false},
-		"\n{{secret \"none\"}}":                   {"t:2:2: reading none: ", false},
-		`{{range secret "text"}}{{end}}`:          {"cannot be filled in", false},
-		`{{range secret "db" "password"}}{{end}}`: {"cannot be filled in", false},
-		`{{(secret "text").Foo}}`:                 {"cannot be filled in", false},
-		`{{secret "text" | call}}`:                {"cannot be filled in", false},
-		`{{index (secret "text") "a"}}`:           {"cannot be filled in", false},
-		`{{slice (secret "text") 100}}`:           {"cannot be filled in", false},
-		`{{template "none" secret "text"}}`:       {`"none"`, false},
-		`{{json (secret "text") 2}}`:              {"wrong number of args for json", false},
+		`{{secret}}`:                                                {writtenOut, true},
+		`{{secret ""}}`:                                             {writtenOut, true},
+		`{{secret "db" "a" "b"}}`:                                   {writtenOut, true},
+		`{{secret (secret "text")}}`:                                {writtenOut, true},
+		`{{secret "text" | secret}}`:                                {writtenOut, true},
+		`{{"db" | secret}}`:                                         {writtenOut, true},
+		`{{$n := "db"}}{{secret $n}}`:                               {writtenOut, true},
+		`{{printf "%s" secret}}`:                                    {writtenOut, true},
+		`{{if true}}{{else}}{{secret .}}{{end}}`:                    {writtenOut, true},
+		`{{define "x"}}{{secret .}}{{end}}`:                         {writtenOut, true},
+		`{{range secret .}}{{end}}`:                                 {writtenOut, true},
+		`{{(secret 1).Foo}}`:                                        {writtenOut, true},
+		"one\ntwo {{secret}}":                                       {"t:2:", true},
+		`{{secret "db"`:                                             {"cannot be read", true},
+		`{{env "HOME"}}`:                                            {`"env" not defined`, true},
+		`{{readFile "/etc/passwd"}}`:                                {"not defined", true},
+		`{{.Foo}}`:                                                  {"Foo", false},
+		`{{secret "db" "passwort"}}`:                                {`t:1:2: db has no field "passwort": it has "password", "port" and "user"`, false},
+		`{{secret "db" "a"}}{{secret "db" "b"}}`:                    {`no field "b"`, false},
+		`{{secret "text" "a"}}`:                                     {"text has no fields", false},
+		"\n{{secret \"none\"}}":                                     {"t:2:2: reading none: ", false},
+		`{{range secret "text"}}{{end}}`:                            {"cannot be filled in", false},
+		`{{range secret "db" "password"}}{{end}}`:                   {"cannot be filled in", false},
+		`{{(secret "text").Foo}}`:                                   {"cannot be filled in", false},
+		`{{secret "text" | call}}`:                                  {"cannot be filled in", false},
+		`{{index (secret "text") "a"}}`:                             {"cannot be filled in", false},
+		`{{slice (secret "text") 100}}`:                             {"cannot be filled in", false},
+		`{{template "none" secret "text"}}`:                         {`"none"`, false},
+		`{{range secret "text" | base64}}{{end}}`:                   {"cannot be filled in", false},
+		`{{range slice (secret "text") 2 14}}{{end}}`:               {"cannot be filled in", false},
+		`{{json (secret "text") 2}}`:                                {"wrong number of args for json", false},
+		`{{json (secret "db" "user") "app"}}`:                       {"wrong number of args for json", false},
+		`{{slice (secret "text") 10}}{{slice (secret "text") 100}}`: {"t:1:30: ", false},
 	} {
 		v := testVault()
 		_, err := filled(t, v, text)
@@ -130,7 +144,7 @@ func TestRefused(t *testing.T) {
 			t.Errorf("%s: got %v, want %q", text, err, want.says)
 			continue
 		}
-		if strings.Contains(err.Error(), canary) {
+		if told(err) {
 			t.Errorf("%s: a value is in the error: %v", text, err)
 		}
 		if want.before && len(v.read) > 0 {
@@ -154,7 +168,7 @@ func FuzzTemplate(f *testing.F) {
 		if err == nil {
 			_, err = d.execute(t.Context(), testVault())
 		}
-		if err != nil && strings.Contains(err.Error(), canary) {
+		if err != nil && told(err) {
 			t.Errorf("%q: %v", text, err)
 		}
 	})

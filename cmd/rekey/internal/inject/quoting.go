@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/xml"
-	"errors"
 	"net/url"
 	"strconv"
 	"strings"
@@ -20,7 +19,12 @@ var quoting = template.FuncMap{
 	"base64": func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) },
 }
 
-var errNoText = errors.New("the value is not text in UTF-8: use base64")
+// quotingError says why a value cannot be quoted, without it.
+type quotingError string
+
+func (e quotingError) Error() string { return string(e) }
+
+const errNoText quotingError = "the value is not text in UTF-8: use base64"
 
 // quoteJSON is a string of JSON, which is one of TOML and JavaScript too.
 //
@@ -52,7 +56,7 @@ func quoteYAML(s string) (string, error) {
 // https://pubs.opengroup.org/onlinepubs/9799919799/utilities/V3_chap02.html#tag_19_02_02
 func quoteShell(s string) (string, error) {
 	if strings.Contains(s, "\x00") {
-		return "", errors.New("the value has a NUL, which no shell can hold: use base64")
+		return "", quotingError("the value has a NUL, which no shell can hold: use base64")
 	}
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'", nil
 }
@@ -69,7 +73,7 @@ func quoteXML(s string) (string, error) {
 	for _, c := range s {
 		// https://www.w3.org/TR/xml/#charsets
 		if c < 0x20 && c != '\t' && c != '\n' && c != '\r' || c == 0xFFFE || c == 0xFFFF {
-			return "", errors.New("the value has a character that XML cannot hold: use base64")
+			return "", quotingError("the value has a character that XML cannot hold: use base64")
 		}
 	}
 	var quoted strings.Builder

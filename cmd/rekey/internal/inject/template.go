@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"text/template"
 
@@ -58,14 +57,21 @@ func (d *document) execute(ctx context.Context, source fetch.Source) ([]byte, er
 	if err != nil {
 		return nil, err
 	}
+	result, err := d.fill(values)
+	if err != nil {
+		return nil, d.failed(err, values)
+	}
+	return result, nil
+}
+
+// fill executes. Its errors may hold a value.
+func (d *document) fill(values map[[2]string]string) ([]byte, error) {
 	d.parsed.Funcs(template.FuncMap{"secret": func(name string, field ...string) string {
 		return values[reference{name: name, field: strings.Join(field, "")}.key()]
 	}})
 	var result bytes.Buffer
-	if err := d.parsed.Execute(&result, struct{}{}); err != nil {
-		return nil, failed(err, values)
-	}
-	return result.Bytes(), nil
+	err := d.parsed.Execute(&result, struct{}{})
+	return result.Bytes(), err
 }
 
 // fetch gets the values. All fields that are missing are named at once.
@@ -95,15 +101,20 @@ func (d *document) fetch(ctx context.Context, source fetch.Source) (map[[2]strin
 	return values, errors.Join(missing...)
 }
 
-// failed is an error of executing without the values, which some of the template language's
-// own errors have: {{range secret "x"}} says what cannot be iterated over.
-func failed(err error, values map[[2]string]string) error {
+// failed is an error of filling in, without the values. The template language's own errors may
+// have a value, a part of it or what became of it: {{range secret "x" | base64}} says what cannot
+// be iterated over. So the error is told that comes of other values, of the same length.
+func (d *document) failed(err error, values map[[2]string]string) error {
+	others := map[[2]string]string{}
+	for key, value := range values {
+		others[key] = strings.Repeat("x", len(value))
+	}
 	text := plain(err)
-	for _, value := range values {
-		quoted := strings.Trim(strconv.Quote(value), `"`)
-		if value != "" && (strings.Contains(text, value) || strings.Contains(text, quoted)) {
-			text = "what a secret is used for cannot be done with a text"
-		}
+	if _, again := d.fill(others); again != nil {
+		text = plain(again)
+	} else if !errors.As(err, new(quotingError)) {
+		place, _, _ := strings.Cut(text, ": executing ")
+		text = place + ": what a secret is used for cannot be done with its value"
 	}
 	return fmt.Errorf("the template cannot be filled in: %s", text)
 }
