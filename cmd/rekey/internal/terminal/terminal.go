@@ -18,6 +18,7 @@ import (
 // goroutines. The zero value is not usable: see New and Plain.
 type Terminal struct {
 	signs, colour, live bool
+	width               int // in columns; 0 if it is not known
 
 	mu     sync.Mutex
 	w      io.Writer
@@ -43,7 +44,7 @@ func New(w io.Writer, lookup func(string) (string, bool)) *Terminal {
 	}
 	width, _, err := term.GetSize(int(w.(*os.File).Fd()))
 	noColour, _ := lookup("NO_COLOR")
-	return &Terminal{w: w, signs: true, colour: noColour == "", live: err == nil && width >= narrowest}
+	return &Terminal{w: w, signs: true, colour: noColour == "", live: err == nil && width >= narrowest, width: width}
 }
 
 // Is tells whether a stream, an io.Reader or an io.Writer, is a terminal.
@@ -121,7 +122,7 @@ func (t *Terminal) move(what string, stopped chan struct{}) {
 			return
 		}
 		frame := string([]rune(frames)[i%10])
-		line := "  " + t.paint(cyan, frame) + " " + what
+		line := "  " + t.paint(cyan, frame) + " " + t.fitting(what)
 		if took := time.Since(begin); took >= time.Second {
 			line += t.Dim("  " + Duration(took))
 		}
@@ -133,6 +134,17 @@ func (t *Terminal) move(what string, stopped chan struct{}) {
 			return
 		}
 	}
+}
+
+// beside is what stands on the moving line beside the text: a frame before it, the time behind.
+const beside = len("  ⠋ ") + len("  12345.6 s")
+
+// fitting cuts a text that would make the moving line wrap: only one line is erased.
+func (t *Terminal) fitting(what string) string {
+	if text := []rune(what); t.width > beside && len(text) > t.width-beside {
+		return string(text[:t.width-beside-1]) + "…"
+	}
+	return what
 }
 
 // stop and write: the caller holds mu.

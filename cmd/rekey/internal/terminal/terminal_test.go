@@ -53,6 +53,25 @@ func TestMovingLine(t *testing.T) {
 	}
 }
 
+// It has one line of the terminal, however long the text is.
+func TestMovingLineFits(t *testing.T) {
+	var out bytes.Buffer
+	live := &Terminal{w: &out, signs: true, live: true, width: 80}
+	live.Begin(strings.Repeat("ä", 100))
+	time.Sleep(1250 * time.Millisecond) // after which there is a time behind it
+	live.Stop()
+	live.mu.Lock()
+	defer live.mu.Unlock()
+	for line := range strings.SplitSeq(out.String(), eraseLine) {
+		if n := len([]rune(line)); n > 80 {
+			t.Errorf("a line of %d columns: %q", n, line)
+		}
+	}
+	if text := out.String(); !strings.Contains(text, "ä…  1.") {
+		t.Errorf("wrote %q", text)
+	}
+}
+
 type broken struct{}
 
 func (broken) Write([]byte) (int, error) { return 0, errors.New("broken pipe") }
