@@ -67,6 +67,9 @@ func (l *line) read(w string) {
 			l.node, l.given = child, 0
 			return
 		}
+		if p := l.positional(); p != nil && passes(p) {
+			l.noFlags = true // what follows are another program's
+		}
 		l.given++
 	}
 }
@@ -164,6 +167,9 @@ func (l *line) positional() *kong.Positional {
 	return nil
 }
 
+// passes tells the argument that is another program and its arguments.
+func passes(v *kong.Value) bool { return v.PassthroughMode != kong.PassThroughModeNone }
+
 // values are what a flag or an argument takes.
 func values(v *kong.Value, current string) answer {
 	switch v.Tag.Type {
@@ -172,7 +178,7 @@ func values(v *kong.Value, current string) answer {
 	case "existingdir":
 		return answer{kind: folders}
 	}
-	if v.Passthrough || v.PassthroughMode != kong.PassThroughModeNone {
+	if passes(v) {
 		return answer{kind: files}
 	}
 	a := answer{kind: words}

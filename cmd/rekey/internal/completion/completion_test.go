@@ -66,6 +66,7 @@ func TestComplete(t *testing.T) {
 		"read -- --f":              ":words", // no flag any more
 		"remote run ":              ":files",
 		"remote run -- psql -":     ":files",
+		"remote run psql --verb":   ":files", // the flag would be psql's
 	} {
 		a := complete(parser.Model.Node, strings.Split(written, " "))
 		var got []string
