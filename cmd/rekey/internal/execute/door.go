@@ -59,7 +59,11 @@ func clash(variables []variable) error {
 	seen := map[string]variable{}
 	for _, v := range variables {
 		if other, twice := seen[folded(v.name)]; twice {
-			return fmt.Errorf("%s and %s would both become %s: %s", other.place(), v.place(), v.name, another(v))
+			remedy := another(v)
+			if v.of == other.of { // whose prefix changes nothing
+				remedy = fmt.Sprintf("take its keys one by one (--secret '%s#KEY=NAME')", v.of.name)
+			}
+			return fmt.Errorf("%s and %s would both become %s: %s", other.place(), v.place(), v.name, remedy)
 		}
 		seen[folded(v.name)] = v
 	}
