@@ -7,10 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials/processcreds"
 	"github.com/aws/aws-sdk-go-v2/credentials/ssocreds"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
@@ -34,9 +34,10 @@ type Flags struct {
 	Region  string `help:"Region of the secrets; the profile's if not given." placeholder:"REGION" group:"AWS"`
 }
 
-// patience is how long credentials may take: a single sign-on answers in a second or two, and
-// where there are none, the machine's metadata service is asked last.
-const patience = 15 * time.Second
+// patience is how long credentials may take. Mostly it is a second or two, and five where there
+// are none and the machine's metadata service is asked last; but a credential_process may ask a
+// person. The SDK gives it as long.
+const patience = processcreds.DefaultTimeout
 
 // Config reads the configuration and makes sure of credentials and a Region, so that nothing
 // is begun without them.
@@ -105,6 +106,10 @@ func (f Flags) noCredentials(ctx context.Context, err error) error {
 	var expired *ssocreds.InvalidTokenError
 	if errors.As(err, &expired) {
 		return fmt.Errorf("the single sign-on has expired: %w. Run %s", rotation.ErrDenied, login)
+	}
+	var process *processcreds.ProviderError
+	if errors.As(err, &process) {
+		return fmt.Errorf("the profile's credential_process gave no credentials: %w. Try it by itself; it may take a minute", rotation.ErrDenied)
 	}
 	var call *smithy.OperationError
 	if errors.As(err, &call) && call.Service() != metadata { // such as STS, and it is told why not

@@ -52,6 +52,9 @@ source_profile = absent
 [profile patient]
 region = eu-west-1
 max_attempts = 2
+[profile process]
+region = eu-west-1
+credential_process = exit 3
 [profile words]
 region = eu-west-1
 max_attempts = some
@@ -80,6 +83,7 @@ func TestConfig(t *testing.T) {
 		"an unknown profile":           {flags: Flags{Profile: "bild"}, says: []string{`"bild" is in no AWS configuration file`, "list-profiles"}},
 		"a role from nowhere":          {flags: Flags{Profile: "adrift"}, says: []string{"nobody", "source_profile"}},
 		"nobody has signed on":         {flags: Flags{Profile: "sso"}, says: []string{"single sign-on", "aws sso login --profile sso"}},
+		"a process that fails":         {flags: Flags{Profile: "process"}, says: []string{"credential_process gave no credentials"}},
 		"a mode of the AWS CLI alone":  {environment: map[string]string{"AWS_RETRY_MODE": "legacy"}, says: []string{"AWS_RETRY_MODE", "standard or adaptive"}},
 		"as many attempts as words":    {flags: Flags{Profile: "words"}, says: []string{"max_attempts", "It is a number"}},
 		"keys, and no Region anywhere": {environment: map[string]string{"AWS_CONFIG_FILE": os.DevNull, "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "x"}, says: []string{"no Region", "--region"}},
