@@ -151,7 +151,9 @@ func (o *output) close() {
 	case <-done:
 	case <-time.After(lingering):
 		for _, reading := range o.reading {
-			_ = reading.SetReadDeadline(time.Now())
+			if reading.SetReadDeadline(time.Now()) != nil {
+				return // Windows' pipes have none: what is held back is lost
+			}
 		}
 		<-done
 	}
