@@ -7,7 +7,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -89,6 +91,39 @@ func TestThrottled(t *testing.T) {
 	defer cancel()
 	if _, err := (source{api}).Fetch(ctx, "app", true); !errors.Is(err, rotation.ErrThrottled) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// counting makes a new version at each look.
+type counting struct{ calls atomic.Int64 }
+
+func (c *counting) Fetch(context.Context, string, bool) (*client.Secret, error) {
+	return client.NewSecret("", strconv.FormatInt(c.calls.Add(1), 10), rotation.TextValue(`{}`), time.Now()), nil
+}
+
+// A user and a password of one secret are of one version, which costs one call a look.
+func TestOneVersion(t *testing.T) {
+	t.Parallel()
+	source := &counting{}
+	cache := client.New(source, client.Options{})
+	t.Cleanup(cache.Close)
+	r := reader{cache: cache}
+	for i := range 20 {
+		r.wanted = append(r.wanted, wanted{name: "app", key: strconv.Itoa(i)})
+	}
+	if err := r.first(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for look := range 20 {
+		for _, h := range r.current {
+			if want := strconv.Itoa(look + 1); h.secret.Version != want {
+				t.Fatalf("look %d has version %s", look, h.secret.Version)
+			}
+		}
+		var err error
+		if r.current, err = r.newer(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

@@ -229,15 +229,22 @@ type answer struct {
 // atOnce is how many secrets are read at the same time.
 const atOnce = 8
 
-func (r *reader) each(ctx context.Context, get func(context.Context, string) (*client.Secret, error)) []answer {
-	answers := make([]answer, len(r.wanted))
+// each gets every secret once, also where several keys of it are wanted: they belong together.
+func (r *reader) each(ctx context.Context, get func(context.Context, string) (*client.Secret, error)) []*answer {
+	found := map[string]*answer{}
+	answers := make([]*answer, len(r.wanted))
 	var readers sync.WaitGroup
 	turns := make(chan struct{}, atOnce)
 	for i, w := range r.wanted {
+		if answers[i] = found[w.name]; answers[i] != nil {
+			continue
+		}
+		a := &answer{}
+		answers[i], found[w.name] = a, a
 		readers.Go(func() {
 			turns <- struct{}{}
 			defer func() { <-turns }()
-			answers[i].secret, answers[i].err = get(ctx, w.name)
+			a.secret, a.err = get(ctx, w.name)
 		})
 	}
 	readers.Wait()
