@@ -18,7 +18,7 @@ type Command struct {
 
 // Help is the text below the usage of rekey completion --help.
 func (Command) Help() string {
-	return `bash: source <(rekey completion bash), in ~/.bashrc. zsh: source <(rekey completion zsh), in ~/.zshrc after compinit, or write it to a file _rekey in a folder of $fpath. fish: rekey completion fish > ~/.config/fish/completions/rekey.fish. Commands, flags, their values, files and folders are completed; AWS is not asked for names of secrets.`
+	return `bash: source <(rekey completion bash), in ~/.bashrc; in bash 3, which macOS has, eval "$(rekey completion bash)". zsh: source <(rekey completion zsh), in ~/.zshrc after compinit, or write it to a file _rekey in a folder of $fpath. fish: rekey completion fish > ~/.config/fish/completions/rekey.fish. Commands, flags, their values, files and folders are completed; AWS is not asked for names of secrets.`
 }
 
 //go:embed rekey.bash rekey.zsh rekey.fish
