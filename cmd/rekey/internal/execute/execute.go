@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/rekey-aws/rekey/client"
@@ -162,8 +163,8 @@ func find(name string) (string, error) {
 		return program, nil
 	case errors.Is(err, exec.ErrDot):
 		return "", startError{fmt.Errorf("the command %s is in this folder only: say ./%s if you mean it", name, name), cannotStart}
-	case errors.Is(err, os.ErrPermission):
-		return "", startError{fmt.Errorf("the command %s is no program that may be started: check its mode", name), cannotStart}
+	case errors.Is(err, os.ErrPermission), errors.Is(err, syscall.EISDIR):
+		return "", startError{fmt.Errorf("the command %s is no program that may be started: check its name and its mode", name), cannotStart}
 	}
 	return "", startError{fmt.Errorf("the command %s was not found: check its name and PATH", name), notFound}
 }
