@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -71,7 +72,7 @@ type Finding struct {
 }
 
 // Examine looks at a secret, by its name or ARN. What is wrong is in the report; the error is
-// that there is no such secret, or that it cannot be looked at.
+// that there is no such secret, that it cannot be looked at, or that ctx has ended.
 func (e *Examiner) Examine(ctx context.Context, id string, depth Depth) (*Report, error) {
 	f, err := e.look(ctx, id)
 	if err != nil {
@@ -84,6 +85,9 @@ func (e *Examiner) Examine(ctx context.Context, id string, depth Depth) (*Report
 	r.add("outside", f.settings()...)
 	if !f.beyond() {
 		e.deepen(ctx, f, depth, r)
+	}
+	if ctx.Err() != nil { // what was asked then has no answer, which is nobody's fault
+		return nil, errors.New("interrupted while the secret was examined, which changes nothing")
 	}
 	r.add("outside", f.symptoms()...)
 	r.judge()
@@ -103,7 +107,7 @@ func (e *Examiner) deepen(ctx context.Context, f *facts, depth Depth, r *Report)
 	case depth == Here:
 		from = "here"
 		d, why = e.here(ctx, f)
-	case f.functionErr != nil || aws.ToString(f.secret.RotationLambdaARN) == "":
+	case errors.Is(f.functionErr, rotation.ErrNotFound) || aws.ToString(f.secret.RotationLambdaARN) == "":
 		r.add(from, rotation.Finding{Check: "inside", Verdict: rotation.Skipped, Said: "not looked at: there is no function to ask", Remedy: "Examine from here: rekey doctor --from-here."})
 		return
 	default:

@@ -201,6 +201,29 @@ func TestAsk(t *testing.T) {
 	}
 }
 
+// Who may invoke the function, and not look at it, is answered all the same.
+func TestAskUnseen(t *testing.T) {
+	t.Parallel()
+	for _, code := range []string{"AccessDeniedException", "TooManyRequestsException"} {
+		r, s, err := examine(t, Inside, func(s *stage) { s.functionErr = refusal(code) })
+		if err != nil || !r.Examined || s.invoked != 1 || len(r.Versions) != 1 {
+			t.Errorf("%s: %v, invoked %d times: %+v", code, err, s.invoked, r)
+		}
+	}
+}
+
+// Ctrl-C is no finding.
+func TestInterrupted(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	s := &stage{t: t, secret: healthy(func(*facts) {}).secret, invokeErr: ctx.Err()}
+	e := &Examiner{secrets: s, functions: s, keys: s, logs: s, region: "eu-west-1", now: func() time.Time { return now }}
+	if r, err := e.Examine(ctx, "app", Inside); err == nil || !strings.Contains(err.Error(), "interrupted") {
+		t.Errorf("%v: %+v", err, r)
+	}
+}
+
 // What is told first is a cause rather than what came of it.
 func TestFirst(t *testing.T) {
 	t.Parallel()
