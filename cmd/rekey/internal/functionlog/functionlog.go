@@ -71,7 +71,8 @@ type Reader struct {
 }
 
 type group struct {
-	from     time.Time // lines before are not asked for
+	from     time.Time                            // lines before are not asked for
+	rest     *cloudwatchlogs.FilterLogEventsInput // what the last reading did not come to; nil: nothing
 	versions map[string]*seen
 	failure  error // of the last reading
 	denied   bool
@@ -79,12 +80,17 @@ type group struct {
 
 type seen struct {
 	story    Story
-	past     Requests
-	requests Requests // that failed
+	past     Past
+	requests map[string]bool // that failed, by their ids
 }
 
-// Requests are invocations of a function, by their ids.
-type Requests map[string]bool
+// Past is what a version has behind it when it is followed. The zero Past is nothing.
+type Past struct {
+	requests map[string]bool // invocations, by their ids
+	until    time.Time       // lines before are of then too: the log was not read to its end
+}
+
+func (p Past) has(l Line) bool { return p.requests[l.RequestID] || l.Time.Before(p.until) }
 
 // New makes a reader that asks CloudWatch Logs as often as every, for one log group at a time:
 // an account may ask five times a second in all, and others do too.
@@ -95,9 +101,10 @@ func New(api cloudwatchlogs.FilterLogEventsAPIClient, every time.Duration) *Read
 }
 
 // Past are the invocations that a version has behind it. Follow leaves them out, so that the
-// failures of an earlier try are not taken for news. What cannot be read is none.
-func (r *Reader) Past(ctx context.Context, functionARN, version string, now time.Time) Requests {
-	past := Requests{}
+// failures of an earlier try are not taken for news. Where the log is not read, as when too many
+// ask at once, the clock tells, as well as this machine's goes.
+func (r *Reader) Past(ctx context.Context, functionARN, version string, now time.Time) Past {
+	past := Past{requests: map[string]bool{}}
 	if functionARN == "" || !versionForm.MatchString(version) {
 		return past
 	}
@@ -105,15 +112,16 @@ func (r *Reader) Past(ctx context.Context, functionARN, version string, now time
 		LogGroupName: aws.String(Group(functionARN)), StartTime: aws.Int64(now.Add(-time.Hour).UnixMilli()),
 		FilterPattern: aws.String(fmt.Sprintf(`{ ($.msg = "rotation step") && ($.version = %q) }`, version)),
 	})
-	for n := 0; pages.HasMorePages() && n < mostPages; n++ {
+	for n := 0; pages.HasMorePages(); n++ {
 		page, err := pages.NextPage(ctx)
-		if err != nil {
+		if err != nil || n == mostPages {
+			past.until = now
 			return past
 		}
 		for _, e := range page.Events {
 			var l Line
 			if json.Unmarshal([]byte(aws.ToString(e.Message)), &l) == nil && l.RequestID != "" {
-				past[l.RequestID] = true
+				past.requests[l.RequestID] = true
 			}
 		}
 	}
@@ -128,7 +136,7 @@ const skew = 5 * time.Minute
 
 // Follow has lines about a version, from a time on, read until the function that it returns is
 // called. A secret without a function has no lines.
-func (r *Reader) Follow(functionARN, version string, since time.Time, past Requests) (stop func()) {
+func (r *Reader) Follow(functionARN, version string, since time.Time, past Past) (stop func()) {
 	if functionARN == "" {
 		return func() {}
 	}
@@ -141,9 +149,9 @@ func (r *Reader) Follow(functionARN, version string, since time.Time, past Reque
 		r.groups[name] = g
 	}
 	if len(g.versions) == 0 {
-		g.from = since.Add(-skew)
+		g.from, g.rest = since.Add(-skew), nil
 	}
-	g.versions[version] = &seen{past: past, requests: Requests{}}
+	g.versions[version] = &seen{past: past, requests: map[string]bool{}}
 	return func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
@@ -210,26 +218,34 @@ const (
 func (r *Reader) read(ctx context.Context, name string) {
 	r.mu.Lock()
 	g := r.groups[name]
-	in := &cloudwatchlogs.FilterLogEventsInput{
-		LogGroupName: &name, FilterPattern: aws.String(pattern), StartTime: aws.Int64(g.from.Add(-lag).UnixMilli()),
+	in := g.rest
+	if in == nil {
+		in = &cloudwatchlogs.FilterLogEventsInput{
+			LogGroupName: &name, FilterPattern: aws.String(pattern), StartTime: aws.Int64(g.from.Add(-lag).UnixMilli()),
+		}
 	}
 	r.mu.Unlock()
-	pages := cloudwatchlogs.NewFilterLogEventsPaginator(r.api, in)
-	for n := 0; pages.HasMorePages() && n < mostPages; n++ {
-		page, err := pages.NextPage(ctx)
+	for range mostPages {
+		page, err := r.api.FilterLogEvents(ctx, in)
 		if ctx.Err() != nil {
 			return
 		}
 		r.mu.Lock()
-		if g.failure = account.Explain(ctx, "FilterLogEvents of "+name, err); err == nil {
+		g.failure = account.Explain(ctx, "FilterLogEvents of "+name, err)
+		var refused smithy.APIError
+		g.denied = errors.As(err, &refused) && strings.HasPrefix(refused.ErrorCode(), "AccessDenied")
+		g.rest = nil
+		if err == nil {
 			for _, e := range page.Events {
 				g.take(aws.ToString(e.Message), time.UnixMilli(aws.ToInt64(e.Timestamp)))
 			}
+			if aws.ToString(page.NextToken) != "" { // a token goes with the beginning that it is of
+				in.NextToken, g.rest = page.NextToken, in
+			}
 		}
-		var refused smithy.APIError
-		g.denied = errors.As(err, &refused) && strings.HasPrefix(refused.ErrorCode(), "AccessDenied")
+		more := g.rest != nil
 		r.mu.Unlock()
-		if err != nil {
+		if !more {
 			return // what is not there yet, or throttled, is asked for again
 		}
 	}
@@ -245,7 +261,7 @@ func (g *group) take(text string, at time.Time) {
 		g.from = at
 	}
 	s := g.versions[l.Version]
-	if s == nil || s.past[l.RequestID] {
+	if s == nil || s.past.has(l) {
 		return
 	}
 	if l.Outcome == Failed {

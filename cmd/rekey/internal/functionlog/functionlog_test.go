@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http/httptest"
+	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	sdk "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 
 	"github.com/rekey-aws/rekey/local/awsjson"
 	"github.com/rekey-aws/rekey/local/cloudwatchlogs"
@@ -65,7 +67,7 @@ func TestStory(t *testing.T) {
 	write(-time.Minute, version, "setSecret", "failed") // of an earlier try
 	past := r.Past(t.Context(), function, version, begin)
 	stop := r.Follow(function, version, begin, past)
-	if s := look(); s != (Story{}) || len(past) != 1 {
+	if s := look(); s != (Story{}) || len(past.requests) != 1 {
 		t.Errorf("of an earlier try: %+v, %v", s, past)
 	}
 	write(time.Second, "another-version", "setSecret", "failed")
@@ -96,7 +98,7 @@ func TestClock(t *testing.T) {
 	write, r, _ := logs(t)
 	write(-time.Hour, version, "createSecret", "done")
 	write(-4*time.Minute, version, "setSecret", "done")
-	defer r.Follow(function, version, begin, nil)()
+	defer r.Follow(function, version, begin, Past{})()
 	r.read(t.Context(), "/aws/lambda/rotate-rds")
 	if s, _ := r.Story(function, version); s.Last.Step != "setSecret" {
 		t.Errorf("%+v", s)
@@ -108,7 +110,7 @@ func TestUnread(t *testing.T) {
 	t.Parallel()
 	write, r, fault := logs(t)
 	fault.Store(awsjson.Refuse("ResourceNotFoundException", "The specified log group does not exist."))
-	defer r.Follow(function, version, begin, nil)()
+	defer r.Follow(function, version, begin, Past{})()
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() { r.Run(ctx); close(ended) }()
@@ -134,15 +136,60 @@ func TestUnread(t *testing.T) {
 	<-ended
 }
 
+// pages is a log of which CloudWatch Logs looks through a part at a time: all but the last page
+// are empty.
+type pages struct {
+	n    int
+	line string
+	from map[int64]bool // what was asked for
+}
+
+func (p *pages) FilterLogEvents(_ context.Context, in *sdk.FilterLogEventsInput, _ ...func(*sdk.Options)) (*sdk.FilterLogEventsOutput, error) {
+	p.from[*in.StartTime] = true
+	at := 0
+	if in.NextToken != nil {
+		at, _ = strconv.Atoi(*in.NextToken)
+	}
+	if at < p.n {
+		return &sdk.FilterLogEventsOutput{NextToken: aws.String(strconv.Itoa(at + 1))}, nil
+	}
+	return &sdk.FilterLogEventsOutput{Events: []types.FilteredLogEvent{{Message: &p.line, Timestamp: aws.Int64(begin.UnixMilli())}}}, nil
+}
+
+// A log that is long to look through is read to its end, however many readings that takes; and
+// while it is not known which failures are of an earlier try, their time tells.
+func TestLongLog(t *testing.T) {
+	t.Parallel()
+	line := func(at time.Time) string {
+		return fmt.Sprintf(`{"time":%q,"msg":"rotation step","version":%q,"step":"setSecret","outcome":"failed","request_id":"r"}`, at.Format(time.RFC3339Nano), version)
+	}
+	for at, failures := range map[time.Time]int{begin.Add(-time.Second): 0, begin.Add(time.Second): 1} {
+		p := &pages{n: 3 * mostPages, line: line(at), from: map[int64]bool{}}
+		r := New(p, time.Millisecond)
+		past := r.Past(t.Context(), function, version, begin)
+		defer r.Follow(function, version, begin, past)()
+		clear(p.from)
+		for range 5 {
+			r.read(t.Context(), "/aws/lambda/rotate-rds")
+		}
+		if s, err := r.Story(function, version); err != nil || s.Failures != failures || failures > 0 && s.Last.Step == "" {
+			t.Errorf("of %s: %+v, %v", at, s, err)
+		}
+		if len(p.from) > 2 {
+			t.Errorf("read from %v: a token is of one beginning", p.from)
+		}
+	}
+}
+
 // A secret without a function has no log, and what is no version goes into no pattern.
 func TestNoFunction(t *testing.T) {
 	t.Parallel()
 	_, r, _ := logs(t)
-	r.Follow("", version, begin, nil)()
+	r.Follow("", version, begin, Past{})()
 	if s, err := r.Story("", version); err != nil || s != (Story{}) || len(r.due()) != 0 {
 		t.Errorf("%+v, %v", s, err)
 	}
-	if past := r.Past(t.Context(), function, `x" || "`, begin); len(past) != 0 {
+	if past := r.Past(t.Context(), function, `x" || "`, begin); len(past.requests) != 0 {
 		t.Errorf("%v", past)
 	}
 }

@@ -26,6 +26,7 @@ type cloud struct {
 	secrets map[string]*secretsmanager.DescribeSecretOutput
 	lines   []logtypes.FilteredLogEvent
 	denied  bool // the log is
+	busy    int  // so often the log is not read, since too many ask
 	calls   map[string]int
 	begun   []time.Time
 	most    int // rotations under way at once
@@ -114,6 +115,10 @@ func (c *cloud) FilterLogEvents(_ context.Context, in *cloudwatchlogs.FilterLogE
 	c.calls["FilterLogEvents"]++
 	if c.denied {
 		return nil, &smithy.GenericAPIError{Code: "AccessDeniedException", Message: "not authorized to perform logs:FilterLogEvents"}
+	}
+	if c.busy > 0 {
+		c.busy--
+		return nil, &smithy.GenericAPIError{Code: "ThrottlingException", Message: "Rate exceeded"}
 	}
 	out := &cloudwatchlogs.FilterLogEventsOutput{}
 	for _, e := range c.lines {

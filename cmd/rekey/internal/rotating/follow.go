@@ -63,7 +63,7 @@ func refusal(ctx context.Context, s *fleet.Secret, err error) error {
 
 // follow waits for the end of a rotation: until the version is current, its function has said
 // why it cannot be, someone ended it, or time is up.
-func (r *run) follow(ctx context.Context, s *fleet.Secret, version string, past functionlog.Requests, begun time.Time) result {
+func (r *run) follow(ctx context.Context, s *fleet.Secret, version string, past functionlog.Past, begun time.Time) result {
 	res := r.result(s)
 	res.Version, res.Outcome = version, UnderWay
 	stop := r.logs.Follow(s.FunctionARN, version, begun, past)

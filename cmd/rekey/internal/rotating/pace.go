@@ -60,7 +60,7 @@ func (r *run) mayBegin(ctx context.Context, places chan struct{}, next <-chan ti
 // one is a rotation from its beginning to its end.
 func (r *run) one(ctx context.Context, s *fleet.Secret) result {
 	begun := r.now()
-	var past functionlog.Requests
+	var past functionlog.Past
 	if s.Pending != "" && r.command.Wait {
 		past = r.logs.Past(ctx, s.FunctionARN, s.Pending, begun)
 	}

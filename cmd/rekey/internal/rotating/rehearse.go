@@ -112,7 +112,7 @@ const logPatience = 20 * time.Second
 func (r *run) watchRehearsal(ctx context.Context, s *fleet.Secret, version string, begun time.Time) (result, *secretsmanager.DescribeSecretOutput) {
 	res := r.result(s)
 	res.Version, res.Outcome = version, UnderWay
-	stop := r.logs.Follow(s.FunctionARN, version, begun, nil)
+	stop := r.logs.Follow(s.FunctionARN, version, begun, functionlog.Past{})
 	defer stop()
 	timeout := r.after(r.command.Timeout)
 	var over <-chan time.Time // no line comes any more

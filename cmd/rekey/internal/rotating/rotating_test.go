@@ -86,6 +86,8 @@ func TestOutcomes(t *testing.T) {
 		"managed by a service":     {course: func(c *cloud, n, v string) { time.Sleep(time.Second); c.label(n, v, "AWSCURRENT") }, prepare: managed, out: "ok   app rotated in 1."},
 		"not there any more":       {course: func(c *cloud, n, _ string) { c.mu.Lock(); defer c.mu.Unlock(); delete(c.secrets, n) }, out: "looking after it failed: ", err: "failed"},
 		"what failed before it is": {course: well, prepare: stuck, out: "ok   app rotated in 4."},
+		"and when that is unread":  {course: well, prepare: func(c *cloud) { stuck(c); c.busy = 1; time.Sleep(time.Second) }, out: "ok   app rotated in 4."},
+		"and then fails once more": {course: fails(1, "config"), prepare: func(c *cloud) { stuck(c); c.busy = 1; time.Sleep(time.Second) }, out: "FAIL app failed in setSecret (config) after ", err: "the rotation failed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -58,7 +58,7 @@ func (r *repair) label(ctx context.Context, label, from string, to *string) erro
 // rotate runs a rotation, and waits for its good end. A flaw is why there was none.
 func (r *repair) rotate(ctx context.Context, version string) (flaw string, err error) {
 	end := time.After(r.command.Timeout)
-	begun, past := time.Now(), functionlog.Requests(nil)
+	begun, past := time.Now(), functionlog.Past{}
 	if version != "" {
 		past = r.logs.Past(ctx, r.report.Function, version, begun)
 	}
