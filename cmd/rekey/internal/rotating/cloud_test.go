@@ -3,9 +3,11 @@ package rotating
 import (
 	"context"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -25,8 +27,9 @@ type cloud struct {
 	names   []string
 	secrets map[string]*secretsmanager.DescribeSecretOutput
 	lines   []logtypes.FilteredLogEvent
-	denied  bool // the log is
-	busy    int  // so often the log is not read, since too many ask
+	denied  bool        // the log is
+	gone    func() bool // nothing of Secrets Manager is reached
+	busy    int         // so often the log is not read, since too many ask
 	calls   map[string]int
 	begun   []time.Time
 	most    int // rotations under way at once
@@ -57,6 +60,9 @@ func (c *cloud) DescribeSecret(_ context.Context, in *secretsmanager.DescribeSec
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.calls["DescribeSecret"]++
+	if c.gone != nil && c.gone() {
+		return nil, &net.OpError{Op: "dial", Err: syscall.ENETUNREACH}
+	}
 	s := c.find(*in.SecretId)
 	if s == nil {
 		return nil, &smithy.GenericAPIError{Code: "ResourceNotFoundException", Message: "there is none"}
@@ -82,7 +88,7 @@ func (c *cloud) ListSecrets(context.Context, *secretsmanager.ListSecretsInput, .
 	return out, nil
 }
 
-func (c *cloud) RotateSecret(_ context.Context, in *secretsmanager.RotateSecretInput, _ ...func(*secretsmanager.Options)) (*secretsmanager.RotateSecretOutput, error) {
+func (c *cloud) RotateSecret(ctx context.Context, in *secretsmanager.RotateSecretInput, _ ...func(*secretsmanager.Options)) (*secretsmanager.RotateSecretOutput, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.calls["RotateSecret"]++
@@ -91,6 +97,9 @@ func (c *cloud) RotateSecret(_ context.Context, in *secretsmanager.RotateSecretI
 		if err := c.refuse(c, aws.ToString(in.ClientRequestToken)); err != nil {
 			return nil, err
 		}
+	}
+	if ctx.Err() != nil { // it is sent, and nobody waits for the answer
+		return nil, &aws.RequestCanceledError{Err: ctx.Err()}
 	}
 	c.begun = append(c.begun, time.Now())
 	version := aws.ToString(in.ClientRequestToken)

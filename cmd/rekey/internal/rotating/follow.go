@@ -75,8 +75,9 @@ func (r *run) follow(ctx context.Context, s *fleet.Secret, version string, past 
 		switch {
 		case ctx.Err() != nil:
 			return res
+		case passing(err): // it says nothing of the rotation
 		case err != nil:
-			return res.failed(err)
+			return res.failed(fmt.Errorf("the rotation was begun; looking after it failed: %w", err))
 		case slices.Contains(labels.of[version], rotation.Current), slices.Contains(labels.of[version], rotation.Previous): // a further one has ended since
 			res.Outcome, res.Step, res.Kind, res.Error, res.Hint = Rotated, "", "", "", ""
 			return res
@@ -95,7 +96,7 @@ func (r *run) follow(ctx context.Context, s *fleet.Secret, version string, past 
 		case <-ctx.Done():
 			return res
 		case <-timeout:
-			return res.late(r.command.Timeout, unread, s.Pending != "")
+			return res.late(r.command.Timeout, err, unread, s.Pending != "")
 		case <-r.after(pause(n)):
 		}
 	}
@@ -115,9 +116,14 @@ type labelling struct {
 func (r *run) look(ctx context.Context, s *fleet.Secret) (labelling, error) {
 	out, err := r.api.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &s.ARN})
 	if err != nil {
-		return labelling{}, fmt.Errorf("the rotation was begun; looking after it failed: %w", account.Explain(ctx, "DescribeSecret", err))
+		return labelling{}, account.Explain(ctx, "DescribeSecret", err)
 	}
 	return labelling{out.VersionIdsToStages, aws.ToBool(out.RotationEnabled)}, nil
+}
+
+// passing says whether looking again may go better.
+func passing(err error) bool {
+	return errors.Is(err, rotation.ErrUnreachable) || errors.Is(err, rotation.ErrThrottled) || errors.Is(err, rotation.ErrVendor)
 }
 
 // with is what the function's log adds: how far it is, or that it came to an end. What the
@@ -138,11 +144,14 @@ func (res result) with(story functionlog.Story) result {
 	return res
 }
 
-// late is a rotation that has not ended in the time that was given.
-func (res result) late(timeout time.Duration, unread error, takenUp bool) result {
+// late is a rotation that has not ended in the time that was given; unseen and unread are why it
+// or the log could not be looked at in the end.
+func (res result) late(timeout time.Duration, unseen, unread error, takenUp bool) result {
 	res.Outcome = Failed
 	switch {
 	case res.Error != "": // the function said why
+	case unseen != nil:
+		res.Error = fmt.Sprintf("it has not ended in %s, as far as was seen; looking after it failed: %v", timeout, unseen)
 	case unread != nil:
 		res.Error = fmt.Sprintf("it has not ended in %s, and the function's log could not be read: %v", timeout, unread)
 	case res.LogGroup == "":

@@ -67,6 +67,8 @@ func (r *run) one(ctx context.Context, s *fleet.Secret) result {
 	version, err := r.begin(ctx, s)
 	res := r.result(s)
 	switch {
+	case err != nil && ctx.Err() != nil:
+		res.Outcome = UnderWay // it may be
 	case err != nil:
 		res = res.failed(err)
 	case !r.command.Wait:

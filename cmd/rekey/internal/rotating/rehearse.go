@@ -123,9 +123,13 @@ func (r *run) watchRehearsal(ctx context.Context, s *fleet.Secret, version strin
 		if now != nil {
 			_, there = now.VersionIdsToStages[version]
 		}
+		if there {
+			over = nil // a list may lag
+		}
 		switch last := story.Last; {
 		case ctx.Err() != nil:
 			return res, nil
+		case passing(err): // it says nothing of the rehearsal
 		case err != nil:
 			return res.failed(fmt.Errorf("the rehearsal was begun; %w", err)), nil
 		case last.Outcome == functionlog.Failed && (!there || story.Failures >= functionlog.Enough):
@@ -144,7 +148,7 @@ func (r *run) watchRehearsal(ctx context.Context, s *fleet.Secret, version strin
 		case <-over:
 			return res.unknown(unread), now
 		case <-timeout:
-			return res.late(r.command.Timeout, unread, false), now
+			return res.late(r.command.Timeout, err, unread, false), now
 		case <-r.after(pause(n)):
 		}
 	}

@@ -42,6 +42,8 @@ func rotateWith(ctx context.Context, c *cloud, stdout io.Writer, cmd *Command) e
 	}
 	if cmd.Form.Format() != "table" {
 		r.screen = terminal.Plain(io.Discard)
+	} else {
+		r.aside = r.screen
 	}
 	r.told = newTeller(r, stdout)
 	watching, stop := context.WithCancel(ctx)
@@ -83,6 +85,8 @@ func TestOutcomes(t *testing.T) {
 		"both labels stay":         {course: func(c *cloud, n, v string) { time.Sleep(time.Second); c.label(n, v, "AWSPENDING", "AWSCURRENT") }, out: "ok   app rotated in 1."},
 		"a token is taken once":    {course: well, prepare: onlyOnce, out: "ok   app rotated in 4."},
 		"another one since":        {course: func(c *cloud, n, v string) { time.Sleep(time.Second); c.label(n, v, "AWSPREVIOUS") }, out: "ok   app rotated in 1."},
+		"the network comes back":   {course: well, prepare: unreachable(2*time.Second, 30*time.Second), out: "ok   app rotated in 3"},
+		"the network stays away":   {course: well, prepare: unreachable(2*time.Second, time.Hour), out: "it has not ended in 5m0s, as far as was seen; looking after it failed: DescribeSecret: ", err: "failed"},
 		"managed by a service":     {course: func(c *cloud, n, v string) { time.Sleep(time.Second); c.label(n, v, "AWSCURRENT") }, prepare: managed, out: "ok   app rotated in 1."},
 		"not there any more":       {course: func(c *cloud, n, _ string) { c.mu.Lock(); defer c.mu.Unlock(); delete(c.secrets, n) }, out: "looking after it failed: ", err: "failed"},
 		"what failed before it is": {course: well, prepare: stuck, out: "ok   app rotated in 4."},
@@ -133,6 +137,14 @@ func onlyOnce(c *cloud) {
 		}
 		go well(c, "app", pendingVersion)
 		return &types.InvalidRequestException{Message: aws.String("A previous rotation isn't complete. That rotation will be reattempted.")}
+	}
+}
+
+// unreachable has the network go for a time.
+func unreachable(from, until time.Duration) func(*cloud) {
+	return func(c *cloud) {
+		begin := time.Now()
+		c.gone = func() bool { return time.Since(begin) > from && time.Since(begin) < until }
 	}
 }
 
@@ -202,6 +214,18 @@ func TestPace(t *testing.T) {
 			time.Sleep(time.Minute)
 		})
 	})
+	t.Run("interrupted while one is begun", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			var out bytes.Buffer
+			c := newCloud(well, "app")
+			c.refuse = func(*cloud, string) error { cancel(); return nil }
+			err := rotateWith(ctx, c, &out, command(t, "app"))
+			if err == nil || !strings.Contains(err.Error(), "interrupted: 1 rotation is under way") || !strings.Contains(out.String(), "...  app was being begun") || strings.Contains(out.String(), "FAIL") {
+				t.Errorf("%v\n%s", err, out.String())
+			}
+		})
+	})
 	t.Run("interrupted", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
@@ -217,6 +241,18 @@ func TestPace(t *testing.T) {
 			}
 			time.Sleep(time.Minute)
 		})
+	})
+}
+
+// What is chosen and left out is told, since nothing else would show it.
+func TestLeftOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCloud(well, "app-1", "app-2")
+		c.secrets["app-2"].RotationEnabled = nil
+		var out bytes.Buffer
+		if err := rotateWith(t.Context(), c, &out, command(t, "--name-prefix", "app-", "--yes")); err != nil || !strings.Contains(out.String(), "1 secret is left out: --plan says why") {
+			t.Errorf("%v\n%s", err, out.String())
+		}
 	})
 }
 
@@ -269,6 +305,22 @@ func TestClosedPipe(t *testing.T) {
 	}
 }
 
+// And nothing further is begun, since nobody would learn how it ended.
+func TestClosedPipeEnds(t *testing.T) {
+	for _, form := range []string{"table", "json"} {
+		synctest.Test(t, func(t *testing.T) {
+			var names []string
+			for n := range 20 {
+				names = append(names, fmt.Sprintf("app-%02d", n))
+			}
+			c := newCloud(well, names...)
+			if err := rotateWith(t.Context(), c, closed{}, command(t, "--name-prefix", "app-", "--yes", "--at-once", "1", "--output", form)); err == nil || len(c.begun) > 2 {
+				t.Errorf("%s: %d begun, %v", form, len(c.begun), err)
+			}
+		})
+	}
+}
+
 func TestRulesStay(t *testing.T) {
 	t.Parallel()
 	days := &types.RotationRulesType{AutomaticallyAfterDays: aws.Int64(30), Duration: aws.String("3h")}
@@ -304,6 +356,7 @@ func TestRehearsal(t *testing.T) {
 		"failed":      {course: after("failed"), out: "FAIL app failed in testSecret (refused) after ", err: "the next rotation would too"},
 		"no line":     {course: after(""), out: "? app ended its rehearsal, and nothing tells how", err: "not known"},
 		"log denied":  {course: after("rehearsed"), denied: true, out: "FilterLogEvents", err: "not known"},
+		"seen late":   {course: seenLate, out: "ok   app passed its rehearsal in "},
 		"without end": {course: func(*cloud, string, string) {}, out: "it has not ended in 2m0s", err: "failed"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -327,6 +380,20 @@ func TestRehearsal(t *testing.T) {
 			})
 		})
 	}
+}
+
+// seenLate is a rehearsal of which the first looks know nothing.
+func seenLate(c *cloud, name, version string) {
+	c.mu.Lock()
+	delete(c.secrets[name].VersionIdsToStages, version)
+	c.mu.Unlock()
+	time.Sleep(time.Second)
+	c.label(name, version, "AWSPENDING")
+	time.Sleep(40 * time.Second)
+	c.says(version, "testSecret", "rehearsed", "")
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.secrets[name].VersionIdsToStages, version)
 }
 
 func TestPrintable(t *testing.T) {

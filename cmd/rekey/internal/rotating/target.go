@@ -129,5 +129,8 @@ func (r *run) list(ctx context.Context) (chosen, error) {
 	case len(all.rotate) == 0:
 		return all, fmt.Errorf("no secret of %s can be rotated: %d are there, without rotation: %w. See rekey status", &r.command.Choice, len(all.skip), rotation.ErrNotFound)
 	}
+	if len(all.skip) > 0 && !r.command.Plan {
+		r.aside.Println(count(len(all.skip), "secret is", "secrets are") + " left out: --plan says why")
+	}
 	return all, nil
 }

@@ -72,12 +72,13 @@ func (t *teller) step(s *fleet.Secret, l functionlog.Line) {
 	t.show()
 }
 
-// tooMany says whether no further rotation is to begin.
+// tooMany says whether no further rotation is to begin: after too many failures, and when nobody
+// reads how they end.
 func (t *teller) tooMany() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	most := t.run.command.MaxFailures
-	return most > 0 && t.done.failed >= most
+	return most > 0 && t.done.failed >= most || t.err != nil || t.run.screen.Err() != nil
 }
 
 func (t *teller) ended(s *fleet.Secret, res result) {
@@ -139,6 +140,9 @@ func lines(screen *terminal.Terminal, res result) []string {
 	case Waits:
 		return more(screen.Bold("wait") + " " + name + " waits for a person: rekey submit " + res.Secret)
 	case UnderWay:
+		if res.Version == "" { // interrupted before the answer came
+			return []string{screen.Bold("...") + "  " + name + " was being begun: rekey status tells whether it is under way"}
+		}
 		return []string{screen.Bold("...") + "  " + name + " under way" + screen.Dim(", version "+res.Version)}
 	case Unknown:
 		return more(screen.Bold("?") + " " + name + " ended its rehearsal, and nothing tells how")
