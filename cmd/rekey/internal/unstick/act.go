@@ -3,6 +3,7 @@ package unstick
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -32,8 +33,10 @@ func (r *repair) carryOut(ctx context.Context, p plan) error {
 		case discard:
 			err = r.label(ctx, rotation.Pending, s.from, nil)
 		}
+		if call := (account.CallError{}); errors.As(err, &call) && ctx.Err() != nil {
+			err = fmt.Errorf("interrupted while it was to %s. Whether it has is told by rekey doctor %s", s.said(), r.report.Name)
+		}
 		if err != nil {
-			r.outcome.Verdict = refused
 			return err
 		}
 		r.outcome.Steps = append(r.outcome.Steps, written([]step{s}, flaw == "")...)
@@ -47,11 +50,26 @@ func (r *repair) carryOut(ctx context.Context, p plan) error {
 }
 
 // label moves a label, or takes it away where there is no version to get it. Both are refused
-// by Secrets Manager if the label is not where the diagnosis saw it.
+// by Secrets Manager if the label is not where the diagnosis saw it; also to one whose first try
+// was carried out, and the answer lost.
 func (r *repair) label(ctx context.Context, label, from string, to *string) error {
 	_, err := r.api.UpdateSecretVersionStage(ctx, &secretsmanager.UpdateSecretVersionStageInput{
 		SecretId: &r.report.Secret, VersionStage: &label, RemoveFromVersionId: &from, MoveToVersionId: to,
 	})
+	if err == nil {
+		return nil
+	}
+	if out, e := r.api.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &r.report.Secret}); e == nil {
+		holder := "" // none
+		for version, stages := range out.VersionIdsToStages {
+			if slices.Contains(stages, label) {
+				holder = version
+			}
+		}
+		if holder == aws.ToString(to) {
+			return nil
+		}
+	}
 	return account.Explain(ctx, "moving "+label+": UpdateSecretVersionStage", err)
 }
 
@@ -62,11 +80,12 @@ func (r *repair) rotate(ctx context.Context, version string) (flaw string, err e
 	if version != "" {
 		past = r.logs.Past(ctx, r.report.Function, version, begun)
 	}
-	r.tried, r.renewed = true, version == ""
+	r.tried, r.renewed = version, r.renewed || version == ""
 	version, flaw, err = r.begin(ctx, version, end)
 	if flaw != "" || err != nil {
 		return flaw, err
 	}
+	r.tried = version
 	defer r.logs.Follow(r.report.Function, version, begun, past)()
 	return r.await(ctx, version, end)
 }
@@ -80,13 +99,17 @@ func (r *repair) begin(ctx context.Context, version string, end <-chan time.Time
 	for {
 		out, err := r.api.RotateSecret(ctx, in)
 		var invalid *types.InvalidRequestException
+		reattempted := errors.As(err, &invalid) && strings.Contains(invalid.ErrorMessage(), "reattempted")
 		switch {
 		case err == nil:
 			return aws.ToString(out.VersionId), "", nil
 		case smithyCode(err, "AccessDeniedException") && strings.Contains(err.Error(), "cannot invoke"):
 			// The function is gone, or may not be invoked: labels are what is left.
 			return "", "Secrets Manager cannot invoke the function", nil
-		case !errors.As(err, &invalid) || !strings.Contains(invalid.ErrorMessage(), "reattempted"):
+		case invalid != nil && !reattempted && in.ClientRequestToken == &version:
+			in.ClientRequestToken = nil // should AWS not take a token twice, this reattempts what is pending; the SDK makes one
+			continue
+		case !reattempted:
 			return "", "", account.Explain(ctx, "running the rotation: RotateSecret", err)
 		case version != "":
 			return version, "", nil // Secrets Manager runs it again by itself, and says so

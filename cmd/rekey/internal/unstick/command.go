@@ -89,10 +89,11 @@ type repair struct {
 	screen   *terminal.Terminal
 	depth    doctor.Depth
 
-	report         *doctor.Report // the last
-	examined       time.Time      // when it was made
-	tried, renewed bool
-	outcome        outcome
+	report   *doctor.Report // the last
+	examined time.Time      // when it was made
+	tried    string         // the version whose rotation was run last
+	renewed  bool           // a new rotation was begun
+	outcome  outcome
 }
 
 // readLogs is how often the function's log is asked for news of a rotation.
@@ -102,6 +103,7 @@ const readLogs = time.Second
 const maxRounds = 5
 
 func (r *repair) run(ctx context.Context) error {
+	r.outcome.Verdict = refused // until it is another
 	for round := range maxRounds {
 		if err := r.examine(ctx); err != nil {
 			return err
@@ -110,10 +112,9 @@ func (r *repair) run(ctx context.Context) error {
 		r.outcome.Because = p.because
 		switch p.verdict {
 		case healthy:
-			r.finish(round > 0)
+			r.finish(len(r.outcome.Steps) > 0)
 			return nil
 		case refuse:
-			r.outcome.Verdict = refused
 			return r.helpless(p)
 		case mend:
 		}
@@ -123,7 +124,9 @@ func (r *repair) run(ctx context.Context) error {
 			r.outcome.Steps = append(r.outcome.Steps, written(p.steps, false)...)
 			return nil
 		}
-		if err := confirm.Ask(ctx, r.screen, nil, r.command.Yes, "Mend "+r.report.Name+" so?"); err != nil {
+		if err := confirm.Ask(ctx, r.screen, nil, r.command.Yes, "Mend "+r.report.Name+" so?"); errors.Is(err, confirm.ErrDeclined) && round > 0 {
+			return errors.New("not confirmed: nothing further was changed")
+		} else if err != nil {
 			return err
 		}
 		if fresh, err := r.stillSo(ctx, p); err != nil {
@@ -136,7 +139,6 @@ func (r *repair) run(ctx context.Context) error {
 			return err
 		}
 	}
-	r.outcome.Verdict = refused
 	return fmt.Errorf("%s is still stuck after %d attempts: %s. See rekey doctor %s", r.report.Name, maxRounds, r.outcome.Because, r.report.Name)
 }
 
@@ -151,7 +153,6 @@ func (r *repair) examine(ctx context.Context) error {
 	r.report, r.examined = report, time.Now()
 	r.outcome.Secret, r.outcome.Versions = report.Secret, report.Versions
 	if !report.Examined {
-		r.outcome.Verdict = refused
 		r.outcome.Because = "it is not known which version's credential works"
 		return r.helpless(plan{because: r.outcome.Because, person: "Mend that, or find out from here: rekey unstick --from-here."})
 	}
@@ -160,7 +161,8 @@ func (r *repair) examine(ctx context.Context) error {
 
 func (r *repair) situation() situation {
 	s := situationOf(r.report.Labels, r.report.Versions, r.report.Rotates)
-	s.tried, s.renewed = r.tried, r.renewed
+	s.tried = s.pending != nil && s.pending.id == r.tried // another rotation is somebody else's, and may be under way
+	s.renewed = s.tried && r.renewed
 	s.sound = !slices.ContainsFunc(r.report.Findings, func(f doctor.Finding) bool { return f.From != "outside" && f.Verdict == rotation.Fail })
 	return s
 }
@@ -205,6 +207,9 @@ func (r *repair) stillSo(ctx context.Context, p plan) (bool, error) {
 		return same(before.Labels, r.report.Labels) && slices.Equal(decide(r.situation()).steps, p.steps), nil
 	}
 	out, err := r.api.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &r.report.Secret})
+	if err != nil && ctx.Err() != nil {
+		return false, errors.New("interrupted: no further step was made")
+	}
 	if err != nil {
 		return false, account.Explain(ctx, "looking at the labels: DescribeSecret", err)
 	}
