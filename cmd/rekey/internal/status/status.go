@@ -18,7 +18,7 @@ import (
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/usage"
 )
 
-var regionForm = regexp.MustCompile(`^[a-z]{2}(-[a-z]+)+-[0-9]+$`)
+var regionForm = regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-[0-9]+$`)
 
 // Command is the command line of rekey status.
 type Command struct {

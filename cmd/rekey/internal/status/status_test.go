@@ -334,3 +334,18 @@ func TestGrouped(t *testing.T) {
 		}
 	}
 }
+
+// Regions of every partition are ones.
+func TestRegions(t *testing.T) {
+	t.Setenv("AWS_ACCESS_KEY_ID", "me")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "none")
+	t.Setenv("AWS_REGION", "eusc-de-east-1")
+	for _, c := range []*Command{{}, {Regions: []string{"eusc-de-east-1", "us-gov-west-1", "us-isob-east-1", "cn-north-1"}}} {
+		if f, err := c.fleet(t.Context()); err != nil || len(f.Regions) != max(1, len(c.Regions)) {
+			t.Errorf("%v: %v", c.Regions, err)
+		}
+	}
+	if _, err := (&Command{Regions: []string{"eu-central-1", "eu-centrall"}}).fleet(t.Context()); err == nil || !strings.Contains(err.Error(), "eu-centrall") {
+		t.Errorf("got %v", err)
+	}
+}
