@@ -190,7 +190,11 @@ func commandLine(stdout, stderr io.Writer, exit func(code int)) *kong.Kong {
 // complain writes an error: its first line is the error, further ones are what another
 // program said and are set off from it.
 func complain(stderr io.Writer, text string) {
-	_, _ = fmt.Fprintln(stderr, "rekey: "+strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n  "))
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	for i, line := range lines {
+		lines[i] = terminal.Tame(line)
+	}
+	_, _ = fmt.Fprintln(stderr, "rekey: "+strings.Join(lines, "\n  "))
 }
 
 func version() string {

@@ -144,6 +144,15 @@ func TestUsage(t *testing.T) {
 	}
 }
 
+// What a server said shall not move the terminal, in an error either.
+func TestComplaintIsTame(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	if complain(&out, "doctor: \x1b[2Jsaid\r\u009b\nand more\n"); out.String() != "rekey: doctor:  [2Jsaid  \n  and more\n" {
+		t.Errorf("%q", out.String())
+	}
+}
+
 func TestHelpAndVersion(t *testing.T) {
 	t.Setenv("COLUMNS", "80")
 	lines := [][]string{nil, {"--help"}, {"--version"}}

@@ -54,7 +54,7 @@ func (r *Report) conclusion() string {
 	case r.Verdict == rotation.Fail:
 		return ""
 	case r.Verdict == rotation.Warn:
-		return "nothing fails. First look at " + r.First.Check + ": " + tame(r.First.Remedy)
+		return "nothing fails. First look at " + r.First.Check + ": " + terminal.Tame(r.First.Remedy)
 	case len(unseen) > 0:
 		return "nothing is found to be wrong; not looked at: " + terminal.List(unseen)
 	}
@@ -98,25 +98,15 @@ func (r *Report) writeFindings(screen *terminal.Terminal) {
 			begun[from] = true
 			screen.Println(screen.Dim("  " + title))
 		}
-		screen.Println(fmt.Sprintf("  %s  %-*s  %s", screen.Verdict(string(f.Verdict)), width, f.Check, tame(f.Said)))
+		screen.Println(fmt.Sprintf("  %s  %-*s  %s", screen.Verdict(string(f.Verdict)), width, f.Check, terminal.Tame(f.Said)))
 		if f.Verdict != rotation.OK && f.Remedy != "" {
-			screen.Println(fmt.Sprintf("  %s  %-*s  %s", screen.Verdict(""), width, "", screen.Dim("→ ")+tame(f.Remedy)))
+			screen.Println(fmt.Sprintf("  %s  %-*s  %s", screen.Verdict(""), width, "", screen.Dim("→ ")+terminal.Tame(f.Remedy)))
 		}
 	}
 }
 
 var heading = map[string]string{
 	"outside": "from outside", "inside": "inside the function", "here": "from here",
-}
-
-// tame keeps a text on its line: what a target said may hold anything.
-func tame(text string) string {
-	return strings.Map(func(c rune) rune {
-		if c < ' ' || c == 0x7f || c >= 0x80 && c < 0xa0 {
-			return ' '
-		}
-		return c
-	}, text)
 }
 
 // Versions prints which version's credential the target accepts.
@@ -141,6 +131,6 @@ func Versions(versions []rotation.VersionLogin, screen *terminal.Terminal) {
 		case v.Login == rotation.LoginRefused:
 			mark = "" // as it should be, for most
 		}
-		screen.Println(fmt.Sprintf("  %s  %-7s  %-15s  %s  %s", screen.Verdict(mark), v.Login, name, v.ID, screen.Dim(tame(v.Said))))
+		screen.Println(fmt.Sprintf("  %s  %-7s  %-15s  %s  %s", screen.Verdict(mark), v.Login, name, v.ID, screen.Dim(terminal.Tame(v.Said))))
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unicode"
 
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/fleet"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/functionlog"
@@ -122,10 +121,10 @@ func lines(screen *terminal.Terminal, res result) []string {
 	more := func(first string) []string {
 		all := []string{first}
 		if res.Error != "" {
-			all = append(all, "     "+printable(res.Error))
+			all = append(all, "     "+terminal.Tame(res.Error))
 		}
 		if res.Hint != "" {
-			all = append(all, "     What to do: "+printable(res.Hint))
+			all = append(all, "     What to do: "+terminal.Tame(res.Hint))
 		}
 		if res.LogGroup != "" && res.Version != "" {
 			all = append(all, "     "+screen.Dim("Log: "+res.LogGroup+", version "+res.Version))
@@ -156,16 +155,6 @@ func lines(screen *terminal.Terminal, res result) []string {
 		what += " (" + res.Kind + ")"
 	}
 	return more(screen.Mark(false) + " " + name + " " + screen.Red(what) + " after " + took)
-}
-
-// printable is one line: what a function logs shall not move the terminal.
-func printable(text string) string {
-	return strings.Map(func(c rune) rune {
-		if unicode.IsControl(c) {
-			return ' '
-		}
-		return c
-	}, text)
 }
 
 // show moves the line that says how far it is; the caller holds mu.

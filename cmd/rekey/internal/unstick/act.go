@@ -14,6 +14,7 @@ import (
 
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/account"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/functionlog"
+	"github.com/rekey-aws/rekey/cmd/rekey/internal/terminal"
 	"github.com/rekey-aws/rekey/shared/rotation"
 )
 
@@ -41,7 +42,7 @@ func (r *repair) carryOut(ctx context.Context, p plan) error {
 		}
 		r.outcome.Steps = append(r.outcome.Steps, written([]step{s}, flaw == "")...)
 		if flaw != "" {
-			r.screen.Println("  " + r.screen.Verdict("fail") + "  " + s.said() + ": " + flaw)
+			r.screen.Println("  " + r.screen.Verdict("fail") + "  " + s.said() + ": " + terminal.Tame(flaw))
 			continue
 		}
 		r.screen.Println("  " + r.screen.Verdict("ok") + "  " + s.said())
