@@ -138,7 +138,7 @@ func sm(ts *testscript.TestScript, not bool, args []string) {
 		ts.Check(err)
 		ts.Check(json.NewEncoder(ts.Stdout()).Encode(out))
 	case "rotate":
-		s.rotate(ts, not, name)
+		s.rotate(ts, not, name, rest)
 	case "delete":
 		_, err := s.aws.DeleteSecret(ctx, &secretsmanager.DeleteSecretInput{SecretId: &name})
 		ts.Check(err)
@@ -211,9 +211,20 @@ func (s *script) label(ts *testscript.TestScript, name string, args []string) {
 	ts.Check(err)
 }
 
-// rotate starts a rotation and awaits its end; not: it must fail.
-func (s *script) rotate(ts *testscript.TestScript, not bool, name string) {
-	out, err := s.aws.RotateSecret(s.t.Context(), &secretsmanager.RotateSecretInput{SecretId: &name})
+// rotate starts a rotation, to the version that has a label if one is given, and awaits its end;
+// not: it must fail.
+func (s *script) rotate(ts *testscript.TestScript, not bool, name string, label []string) {
+	in := &secretsmanager.RotateSecretInput{SecretId: &name}
+	if len(label) > 0 {
+		seen, err := s.aws.DescribeSecret(s.t.Context(), &secretsmanager.DescribeSecretInput{SecretId: &name})
+		ts.Check(err)
+		for version, stages := range seen.VersionIdsToStages {
+			if slices.Contains(stages, label[0]) {
+				in.ClientRequestToken = &version
+			}
+		}
+	}
+	out, err := s.aws.RotateSecret(s.t.Context(), in)
 	ts.Check(err)
 	want := map[bool]string{false: "RotationSucceeded", true: "RotationFailed"}[not]
 	e := s.local.awaitEnd(s.t, name, *out.VersionId)

@@ -105,7 +105,12 @@ func (f *facts) rotation() rotation.Finding {
 		return fail(check, "Turn it on: aws secretsmanager rotate-secret --secret-id "+f.name()+" --rotation-lambda-arn FUNCTION --rotation-rules AutomaticallyAfterDays=30",
 			"it was never turned on")
 	case !aws.ToBool(f.secret.RotationEnabled):
-		return fail(check, "Turn it on again: aws secretsmanager rotate-secret --secret-id "+f.name(), "it is turned off (CancelRotateSecret)")
+		again := "Turn it on again: aws secretsmanager rotate-secret --secret-id " + f.name()
+		versions := f.secret.VersionIdsToStages
+		if pending := holder(versions, rotation.Pending); pending != "" && pending != holder(versions, rotation.Current) {
+			again += " --client-request-token " + pending // it takes no other while one is not complete
+		}
+		return fail(check, again, "it is turned off (CancelRotateSecret)")
 	default:
 		return ok(check, "turned on, with %s", fleet.FunctionName(function))
 	}

@@ -265,6 +265,9 @@ func TestDoor(t *testing.T) {
 		"restore-secret":            func(d *secretsmanager.DescribeSecretOutput) { d.DeletedDate = aws.Time(time.Now()) },
 		"say --region us-east-1":    func(d *secretsmanager.DescribeSecretOutput) { d.PrimaryRegion = aws.String("us-east-1") },
 		"--rotation-lambda-arn arn": func(d *secretsmanager.DescribeSecretOutput) { d.RotationEnabled = aws.Bool(false) },
+		"--client-request-token it,": func(d *secretsmanager.DescribeSecretOutput) {
+			d.RotationEnabled, d.VersionIdsToStages["it"] = aws.Bool(false), []string{"AWSPENDING"}
+		},
 	} {
 		c := newCloud(well, "app", "other")
 		change(c.secrets["app"])

@@ -38,7 +38,11 @@ func mayRotate(s *fleet.Secret) error {
 	case s.Health == fleet.Replica:
 		return fmt.Errorf("%s is a replica in %s: %w. Rotate its primary: say --region %s", s.Name, s.Region, rotation.ErrConfig, s.Primary)
 	case !s.Enabled && s.FunctionARN != "":
-		return fmt.Errorf("rotation of %s is off: %w. Turn it on again: aws secretsmanager rotate-secret --secret-id %s --rotation-lambda-arn %s, which also rotates it", s.Name, rotation.ErrConfig, s.ARN, s.FunctionARN)
+		same := ""
+		if s.Pending != "" { // while one is not complete, no other is taken
+			same = " --client-request-token " + s.Pending
+		}
+		return fmt.Errorf("rotation of %s is off: %w. Turn it on again: aws secretsmanager rotate-secret --secret-id %s --rotation-lambda-arn %s%s, which also rotates it", s.Name, rotation.ErrConfig, s.ARN, s.FunctionARN, same)
 	case !s.Enabled:
 		return fmt.Errorf("rotation of %s is off, and it has no rotation function: %w. Give it one: aws secretsmanager rotate-secret --secret-id %s --rotation-lambda-arn ARN --rotation-rules AutomaticallyAfterDays=30", s.Name, rotation.ErrConfig, s.ARN)
 	}

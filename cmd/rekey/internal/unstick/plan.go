@@ -130,7 +130,13 @@ func decideUntold(s situation) plan {
 		return none("the rotation does not end, and nobody can be asked whether AWSPENDING is accepted",
 			"Mend what the function's log names. If the value in AWSPENDING is in use nowhere, "+discardByHand(s.pending.id))
 	}
-	return none("a rotation has not ended, and rotation is turned off", "Turn rotation on (aws secretsmanager rotate-secret): it ends what it began.")
+	return none("a rotation has not ended, and rotation is turned off", turnOn(s.pending.id))
+}
+
+// turnOn is how a rotation goes on that is turned off: with another version, or none, Secrets
+// Manager refuses, because one is not complete.
+func turnOn(version string) string {
+	return "Turn rotation on with the same version, which it then ends: aws secretsmanager rotate-secret --client-request-token " + version + " --secret-id SECRET"
 }
 
 func discardByHand(version string) string {
@@ -154,7 +160,7 @@ func decidePending(s situation) plan {
 			"Mend what the function's log names; nobody is locked out meanwhile.")
 	case p.works():
 		return none("AWSCURRENT and AWSPENDING both log in, and rotation is turned off",
-			"Turn rotation on (aws secretsmanager rotate-secret): it ends what it began.")
+			turnOn(p.id))
 	case !s.rotates:
 		return steps("AWSCURRENT logs in, and AWSPENDING is left over: rotation is turned off", step{act: discard, from: p.id})
 	case p.empty:

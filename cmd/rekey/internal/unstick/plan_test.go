@@ -76,7 +76,7 @@ func TestDecide(t *testing.T) {
 		// It is turned off.
 		{"current works, pending empty; off", "discard pending", mend, "left over"},
 		{"current works, pending refused; off", "discard pending", mend, ""},
-		{"current works, pending works; off", "", refuse, "Turn rotation on"},
+		{"current works, pending works; off", "", refuse, "--client-request-token pending"},
 		{"current works, pending unknown; off", "", refuse, "not known"},
 
 		// Consumers are refused, and the pending credential is the live one.
@@ -108,7 +108,7 @@ func TestDecide(t *testing.T) {
 		{"current unknown, pending empty; sound", "rotate pending", mend, "goes on"},
 		{"current unknown, pending unknown; sound", "rotate pending", mend, ""},
 		{"current unknown, pending unknown; sound tried", "", refuse, "remove-from-version-id pending"},
-		{"current unknown, pending unknown; sound off", "", refuse, "Turn rotation on"},
+		{"current unknown, pending unknown; sound off", "", refuse, "--client-request-token pending"},
 		{"current unknown, pending unknown, previous works; sound tried", "", refuse, ""},
 
 		// None is live.
