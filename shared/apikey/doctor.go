@@ -218,7 +218,8 @@ func (d *diagnosis) version(ctx context.Context, v rotation.Stored) rotation.Ver
 }
 
 // accepted is what the vendor says of a key. No key is tried twice, nor where that
-// would do something: trying an old key counts as use, which puts off its end.
+// would do something: trying an old key counts as use, which puts off its end, and that of one
+// that has ended may count as theft.
 func (d *diagnosis) accepted(ctx context.Context, k Key, stages []string) (state rotation.LoginState, said string) {
 	for _, before := range d.tried {
 		if d.target.same(before.key, k) {
@@ -234,6 +235,8 @@ func (d *diagnosis) accepted(ctx context.Context, k Key, stages []string) (state
 		return rotation.LoginRefused, "the vendor lists no such key"
 	case !isCurrent && i >= 0 && d.listed[i].Inactive:
 		return rotation.LoginRefused, "the vendor lists the key as inactive"
+	case d.err == nil && !isCurrent && d.target.traits.Class == Replace && !slices.Contains(stages, rotation.Pending):
+		return rotation.LoginRefused, "not tried: a new key ends the one before, and another one works"
 	case d.err == nil && !isCurrent && d.target.traits.LastUsed && !slices.Contains(stages, rotation.Pending):
 		return rotation.LoginUnknown, "not tried: the vendor lists it, and to try it would count as use"
 	case !isCurrent && (errors.Is(d.err, rotation.ErrUnreachable) || errors.Is(d.err, rotation.ErrTLS)):

@@ -128,3 +128,19 @@ func TestDiagnosis(t *testing.T) {
 		})
 	}
 }
+
+// A key that a new one has ended is not used again: a vendor may take that for theft.
+func TestDiagnosisUsesNoEndedKey(t *testing.T) {
+	t.Parallel()
+	b := setUp(t, apikey.Traits{Class: apikey.Replace, Once: true})
+	if err := rotationtest.Run(t.Context(), b.machine, b.store.Begin()); err != nil {
+		t.Fatal(err)
+	}
+	_, versions, d := b.diagnose()
+	if versions != "AWSCURRENT:works AWSPREVIOUS:refused" || !strings.HasPrefix(d.Versions[1].Said, "not tried: ") {
+		t.Errorf("got %s: %+v", versions, d.Versions)
+	}
+	if asked := b.vendor.faults.Effects(); !slices.Equal(asked, []string{"Check"}) {
+		t.Errorf("the vendor was asked: %v", asked)
+	}
+}
