@@ -71,7 +71,10 @@ func (r *run) rehearse(ctx context.Context, id string) error {
 	out, err := r.api.RotateSecret(ctx, &secretsmanager.RotateSecretInput{
 		SecretId: &s.ARN, RotateImmediately: aws.Bool(false), RotationLambdaARN: before.RotationLambdaARN, RotationRules: same(before.RotationRules),
 	})
-	if err != nil {
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return errInterrupted
+	case err != nil:
 		return refusal(ctx, s, err)
 	}
 	r.told.expect(1)
@@ -85,7 +88,7 @@ func (r *run) rehearse(ctx context.Context, id string) error {
 	r.compare(before, after)
 	switch {
 	case ctx.Err() != nil:
-		return errors.New("interrupted: the rehearsal goes on in AWS, and changes nothing")
+		return errInterrupted
 	case res.Outcome == Failed:
 		return errors.New("the rehearsal failed: the next rotation would too")
 	case res.Outcome == Unknown:
@@ -93,6 +96,8 @@ func (r *run) rehearse(ctx context.Context, id string) error {
 	}
 	return nil
 }
+
+var errInterrupted = errors.New("interrupted: the rehearsal goes on in AWS if it was begun, and changes nothing")
 
 // same are the rules to pass so that they stay. A description has the days that follow from an
 // expression beside it, and a request may have one of both:

@@ -385,6 +385,18 @@ func TestRehearsal(t *testing.T) {
 	}
 }
 
+// Ctrl-C while it is begun is told as such.
+func TestRehearsalInterrupted(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	c := newCloud(well, "app")
+	c.refuse = func(*cloud, string) error { cancel(); return nil }
+	r := &run{command: &Command{}, api: c, now: time.Now}
+	if err := r.rehearse(ctx, "app"); err == nil || !strings.Contains(err.Error(), "interrupted") || strings.Contains(err.Error(), "network") {
+		t.Errorf("got %v", err)
+	}
+}
+
 // seenLate is a rehearsal of which the first looks know nothing.
 func seenLate(c *cloud, name, version string) {
 	c.mu.Lock()
