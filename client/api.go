@@ -24,7 +24,8 @@ func FromAPI(api API) Source { return manager{api} }
 type manager struct{ api API }
 
 func (m manager) Fetch(ctx context.Context, id string, _ bool) (*Secret, error) {
-	out, err := m.api.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &id})
+	out, err := m.api.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &id},
+		func(o *secretsmanager.Options) { o.Retryer = awsclient.UntilDeadline(ctx, o.Retryer) })
 	switch {
 	case err != nil && strings.Contains(err.Error(), "get identity: "): // the SDK has no type for it
 		return nil, rotation.WithHint(awsclient.Errors{}.Translate(ctx, "getting the credentials of AWS", err), identify)

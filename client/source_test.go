@@ -10,6 +10,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
@@ -48,6 +49,28 @@ func TestFromAPI(t *testing.T) {
 	}
 	if _, err := cache.RefreshNow(t.Context(), "prod/db"); !errors.Is(err, rotation.ErrConfig) {
 		t.Errorf("deleted: %v", err)
+	}
+}
+
+// A fetch that is throttled until its time is over says so, and not that nobody answers.
+func TestThrottled(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = w.Write([]byte(`{"__type": "ThrottlingException", "message": "Rate exceeded"}`))
+	}))
+	defer server.Close()
+	api := secretsmanager.New(secretsmanager.Options{
+		Region: "eu-central-1", BaseEndpoint: &server.URL, RetryMaxAttempts: 20,
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: "a", SecretAccessKey: "b"}, nil
+		}),
+	})
+	cache := client.New(client.FromAPI(api), client.Options{Timeout: 100 * time.Millisecond})
+	defer cache.Close()
+	if _, err := cache.Get(t.Context(), "a"); !errors.Is(err, rotation.ErrThrottled) {
+		t.Error(err)
 	}
 }
 

@@ -75,7 +75,7 @@ var secretDetections = []*Detection{
 		Needs:    []Need{calls(SecretsManager, "CancelRotateSecret")},
 		When:     "Someone other than a deployer calls CancelRotateSecret.",
 		Why:      "The credential is never changed again, and a rotation that was under way stays half done.",
-		Do:       "Turn rotation on again with RotateSecret; remove an AWSPENDING that was left behind.",
+		Do:       "Ask why, and turn rotation on again; rekey unstick ends what was left half done.",
 		Controls: rotating, Techniques: []string{accountChange},
 		match: byOthers(anything),
 	},

@@ -242,4 +242,10 @@ func TestExplainNoAnswer(t *testing.T) {
 	if !errors.Is(err, rotation.ErrUnreachable) || !strings.Contains(err.Error(), "AWS_ENDPOINT_URL") || strings.Contains(err.Error(), "function") {
 		t.Errorf("got %v", err)
 	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = client.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: aws.String("nobody")})
+	if err = Explain(ctx, "DescribeSecret", err); err.Error() != "DescribeSecret: interrupted" {
+		t.Errorf("after Ctrl-C: %v", err)
+	}
 }

@@ -2,14 +2,18 @@ package account
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"strings"
+
+	"github.com/aws/smithy-go"
 
 	"github.com/rekey-aws/rekey/shared/awsclient"
 	"github.com/rekey-aws/rekey/shared/rotation"
 )
 
 // CallError is a call of AWS that failed. Its text is one line with the remedy; errors.Is tells
-// its kind, one of those of [rotation].
+// its kind, one of those of [rotation], unless the call was interrupted.
 type CallError struct {
 	cause  error
 	Remedy string
@@ -31,6 +35,10 @@ func (p CallError) Unwrap() error { return p.cause }
 func Explain(ctx context.Context, operation string, err error) error {
 	if err == nil {
 		return nil
+	}
+	var answered smithy.APIError
+	if errors.Is(ctx.Err(), context.Canceled) && !errors.As(err, &answered) {
+		return CallError{cause: fmt.Errorf("%s: interrupted", operation)} // by Ctrl-C, and nothing is wrong
 	}
 	cause := people.Translate(ctx, operation, err)
 	return CallError{cause: cause, Remedy: rotation.Hint(cause)}

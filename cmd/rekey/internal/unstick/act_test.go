@@ -217,7 +217,7 @@ func TestInterrupted(t *testing.T) {
 	t.Parallel()
 	for _, s := range []step{{act: move, version: b, from: a}, {act: rotate, version: b}} {
 		r := race(t, nil)
-		r.command = &Command{Wait: time.Minute}
+		r.command = &Command{Timeout: time.Minute}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		if err := r.carryOut(ctx, plan{steps: []step{s}}); err == nil || !strings.Contains(err.Error(), "interrupted") || strings.Contains(err.Error(), "check the network") {
