@@ -44,6 +44,11 @@ func Explain(ctx context.Context, operation string, err error) error {
 	return CallError{cause: cause, Remedy: rotation.Hint(cause)}
 }
 
+// Passing says of an error of [Explain] whether the same call may go better a moment later.
+func Passing(err error) bool {
+	return errors.Is(err, rotation.ErrUnreachable) || errors.Is(err, rotation.ErrThrottled) || errors.Is(err, rotation.ErrVendor)
+}
+
 const (
 	notAccepted = "The credentials are not accepted: check the profile (aws sts get-caller-identity), and this machine's clock."
 	expired     = "The credentials have expired: get new ones, for example with aws sso login."

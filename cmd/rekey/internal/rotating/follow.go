@@ -75,7 +75,7 @@ func (r *run) follow(ctx context.Context, s *fleet.Secret, version string, past 
 		switch {
 		case ctx.Err() != nil:
 			return res
-		case passing(err): // it says nothing of the rotation
+		case account.Passing(err): // it says nothing of the rotation
 		case err != nil:
 			return res.failed(fmt.Errorf("the rotation was begun; looking after it failed: %w", err))
 		case slices.Contains(labels.of[version], rotation.Current), slices.Contains(labels.of[version], rotation.Previous): // a further one has ended since
@@ -119,11 +119,6 @@ func (r *run) look(ctx context.Context, s *fleet.Secret) (labelling, error) {
 		return labelling{}, account.Explain(ctx, "DescribeSecret", err)
 	}
 	return labelling{out.VersionIdsToStages, aws.ToBool(out.RotationEnabled)}, nil
-}
-
-// passing says whether looking again may go better.
-func passing(err error) bool {
-	return errors.Is(err, rotation.ErrUnreachable) || errors.Is(err, rotation.ErrThrottled) || errors.Is(err, rotation.ErrVendor)
 }
 
 // with is what the function's log adds: how far it is, or that it came to an end. What the

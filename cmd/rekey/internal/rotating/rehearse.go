@@ -134,7 +134,7 @@ func (r *run) watchRehearsal(ctx context.Context, s *fleet.Secret, version strin
 		switch last := story.Last; {
 		case ctx.Err() != nil:
 			return res, nil
-		case passing(err): // it says nothing of the rehearsal
+		case account.Passing(err): // it says nothing of the rehearsal
 		case err != nil:
 			return res.failed(fmt.Errorf("the rehearsal was begun; %w", err)), nil
 		case last.Outcome == functionlog.Failed && (!there || story.Failures >= functionlog.Enough):

@@ -178,24 +178,21 @@ func (r *run) read(ctx context.Context, sum *summary, show func(*fleet.Secret) e
 // mostWatched is how many secrets --watch shows.
 const mostWatched = 20
 
-// watch shows the worst, again and again, until ctx ends, which is no error.
+// watch shows the worst, again and again, until ctx ends, which is no error. What goes wrong for a
+// moment is told below what was seen last.
 func (r *run) watch(ctx context.Context, stdout io.Writer) error {
 	tick := time.NewTicker(r.command.Every)
 	defer tick.Stop()
-	for {
-		sum, top := &summary{regions: len(r.fleet.Regions)}, &worst{most: mostWatched}
-		if err := r.read(ctx, sum, func(s *fleet.Secret) error { top.add(s); return nil }); err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
-			return err
-		}
-		r.screen.Clear()
-		now := r.fleet.Now()
-		r.screen.Println(r.screen.Dim(now.Format(time.TimeOnly) + ", every " + r.command.Every.String() + ", Ctrl-C ends it"))
-		out := newListing(output.Table, stdout, r.screen, now, len(r.fleet.Regions) > 1)
-		out.held = top.secrets
-		if err := out.close(sum); err != nil {
+	for seen := false; ; {
+		err := r.look(ctx, stdout)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err == nil:
+			seen = true
+		case seen && account.Passing(err):
+			r.screen.Println(r.fleet.Now().Format(time.TimeOnly) + "  " + terminal.Tame(err.Error()))
+		default:
 			return err
 		}
 		select {
@@ -204,4 +201,17 @@ func (r *run) watch(ctx context.Context, stdout io.Writer) error {
 			return nil
 		}
 	}
+}
+
+func (r *run) look(ctx context.Context, stdout io.Writer) error {
+	sum, top := &summary{regions: len(r.fleet.Regions)}, &worst{most: mostWatched}
+	if err := r.read(ctx, sum, func(s *fleet.Secret) error { top.add(s); return nil }); err != nil {
+		return err
+	}
+	r.screen.Clear()
+	now := r.fleet.Now()
+	r.screen.Println(r.screen.Dim(now.Format(time.TimeOnly) + ", every " + r.command.Every.String() + ", Ctrl-C ends it"))
+	out := newListing(output.Table, stdout, r.screen, now, len(r.fleet.Regions) > 1)
+	out.held = top.secrets
+	return out.close(sum)
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+	"github.com/aws/smithy-go"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/fleet"
@@ -302,6 +303,46 @@ func TestInterrupted(t *testing.T) {
 	err := newRun(t, api, &out).once(ctx, io.Discard)
 	if err == nil || !strings.HasPrefix(err.Error(), "interrupted after 1,") || strings.Count(out.String(), "\n") < 1000 {
 		t.Errorf("%v, %d lines", err, strings.Count(out.String(), "\n"))
+	}
+}
+
+// sometimes fails the looks for which there is an error.
+type sometimes struct {
+	many
+	looks []error
+}
+
+func (s *sometimes) ListSecrets(ctx context.Context, in *secretsmanager.ListSecretsInput, o ...func(*secretsmanager.Options)) (*secretsmanager.ListSecretsOutput, error) {
+	if in.NextToken == nil && len(s.looks) > 0 {
+		err := s.looks[0]
+		if s.looks = s.looks[1:]; err != nil {
+			return nil, err
+		}
+	}
+	return s.many.ListSecrets(ctx, in, o...)
+}
+
+// What goes wrong for a moment does not end the watching, once it has begun.
+func TestWatchGoesOn(t *testing.T) {
+	t.Parallel()
+	throttled, denied := &smithy.GenericAPIError{Code: "ThrottlingException"}, &smithy.GenericAPIError{Code: "AccessDeniedException"}
+	for _, c := range []struct {
+		looks  []error
+		tables int
+		told   int
+	}{
+		{[]error{throttled}, 0, 0},
+		{[]error{nil, throttled, nil, denied}, 2, 1},
+	} {
+		var out bytes.Buffer
+		api := &sometimes{many: many{secrets: 10}, looks: c.looks}
+		r := newRun(t, api, &out, "--watch")
+		r.command.Every = time.Millisecond
+		err := r.watch(t.Context(), io.Discard)
+		text := out.String()
+		if err == nil || len(api.looks) != 0 || strings.Count(text, "HEALTH") != c.tables || strings.Count(text, "ThrottlingException") != c.told {
+			t.Errorf("%v; shown:\n%s", err, text)
+		}
 	}
 }
 

@@ -135,10 +135,12 @@ func (r *repair) await(ctx context.Context, version string, end <-chan time.Time
 	outage := r.situation().current.refused()
 	for {
 		out, err := r.api.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &r.report.Secret})
-		if err != nil {
-			return "", account.Explain(ctx, "the rotation runs; asking how it goes: DescribeSecret", err)
-		}
-		if slices.Contains(out.VersionIdsToStages[version], rotation.Current) {
+		err = account.Explain(ctx, "the rotation runs; asking how it goes: DescribeSecret", err)
+		switch {
+		case ctx.Err() != nil, account.Passing(err): // it says nothing of the rotation
+		case err != nil:
+			return "", err
+		case slices.Contains(out.VersionIdsToStages[version], rotation.Current):
 			return "", nil
 		}
 		story, _ := r.logs.Story(r.report.Function, version) // without the log, the end of the wait tells

@@ -16,6 +16,7 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/doctor"
+	"github.com/rekey-aws/rekey/cmd/rekey/internal/functionlog"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/terminal"
 	"github.com/rekey-aws/rekey/local/secretsmanager"
 	"github.com/rekey-aws/rekey/shared/rotation"
@@ -191,6 +192,23 @@ func TestRotationRefused(t *testing.T) {
 		if _, _, err := r.begin(t.Context(), version, time.After(time.Minute)); err == nil || !strings.Contains(err.Error(), "marked for deletion") || calls.Load() != want {
 			t.Errorf("%q: %d calls, %v", version, calls.Load(), err)
 		}
+	}
+}
+
+// A look that fails for a moment says nothing of the rotation that runs.
+func TestAwait(t *testing.T) {
+	t.Parallel()
+	looks := atomic.Int32{}
+	r := race(t, func(w http.ResponseWriter, operation, _ string, _ func()) bool {
+		if operation != "DescribeSecret" || looks.Add(1) > 1 {
+			return false
+		}
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return true
+	})
+	r.command, r.logs = &Command{Timeout: time.Minute}, functionlog.New(nil, time.Minute)
+	if flaw, err := r.await(t.Context(), a, time.After(time.Minute)); flaw != "" || err != nil || looks.Load() != 2 {
+		t.Errorf("%d looks, %q, %v", looks.Load(), flaw, err)
 	}
 }
 
