@@ -12,7 +12,7 @@ import (
 	"github.com/rekey-aws/rekey/shared/rotation"
 )
 
-// CallError is a call of AWS that failed. Its text is one line with the remedy; errors.Is tells
+// CallError is a call of AWS that failed, or what was made of its answer. Its text is one line with the remedy; errors.Is tells
 // its kind, one of those of [rotation], unless the call was interrupted.
 type CallError struct {
 	cause  error
@@ -40,9 +40,11 @@ func Explain(ctx context.Context, operation string, err error) error {
 	if errors.Is(ctx.Err(), context.Canceled) && !errors.As(err, &answered) {
 		return CallError{cause: fmt.Errorf("%s: interrupted", operation)} // by Ctrl-C, and nothing is wrong
 	}
-	cause := people.Translate(ctx, operation, err)
-	return CallError{cause: cause, Remedy: rotation.Hint(cause)}
+	return WithRemedy(people.Translate(ctx, operation, err))
 }
+
+// WithRemedy has an error of rekey's own packages say what to do.
+func WithRemedy(err error) error { return CallError{cause: err, Remedy: rotation.Hint(err)} }
 
 // Passing says of an error of [Explain] whether the same call may go better a moment later.
 func Passing(err error) bool {

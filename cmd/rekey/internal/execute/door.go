@@ -6,8 +6,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-
-	"github.com/rekey-aws/rekey/shared/rotation"
 )
 
 // door lets variables into the command's environment, or says why not.
@@ -137,8 +135,3 @@ func namesOf(list string) map[string]bool {
 }
 
 func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
-
-// explained is an error with its remedy.
-func explained(err error) error {
-	return fmt.Errorf("%w. %s", err, strings.TrimSuffix(rotation.Hint(err), "."))
-}

@@ -79,7 +79,7 @@ func variablesOf(w wanted, s *client.Secret, whole bool) ([]variable, error) {
 	if w.key != "" {
 		value, err := s.Field(w.key)
 		if err != nil {
-			return nil, explained(err)
+			return nil, account.WithRemedy(err)
 		}
 		name := prefix
 		if !w.chosen {
@@ -100,7 +100,7 @@ func variablesOf(w wanted, s *client.Secret, whole bool) ([]variable, error) {
 		return all, nil
 	}
 	if _, err := rotation.ParseDocument(s.Value); err != nil { // a key that appears twice
-		return nil, fmt.Errorf("the secret %s: %w", w.name, explained(err))
+		return nil, fmt.Errorf("the secret %s: %w", w.name, account.WithRemedy(err))
 	}
 	for _, key := range sorted(keys) {
 		if string(keys[key]) == "null" {
@@ -108,7 +108,7 @@ func variablesOf(w wanted, s *client.Secret, whole bool) ([]variable, error) {
 		}
 		value, err := s.Field(key)
 		if err != nil {
-			return nil, explained(err)
+			return nil, account.WithRemedy(err)
 		}
 		all = append(all, variable{name: join(prefix, key), value: value, of: w, key: key})
 	}

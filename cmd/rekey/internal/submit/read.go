@@ -11,6 +11,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/rekey-aws/rekey/cmd/rekey/internal/account"
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/terminal"
 	"github.com/rekey-aws/rekey/shared/rotation"
 )
@@ -63,7 +64,7 @@ func (s *submission) read(ctx context.Context) error {
 			changed = changed || current != value
 		}
 		if s.document, err = s.document.Set(name, value); err != nil {
-			return explained(err)
+			return account.WithRemedy(err)
 		}
 	}
 	if !changed {

@@ -138,7 +138,7 @@ func (s *submission) find(ctx context.Context) error {
 func (s *submission) understand(current rotation.Value) error {
 	var err error
 	if s.document, err = rotation.ParseDocument(current); err != nil {
-		return explained(err)
+		return account.WithRemedy(err)
 	}
 	raw, _ := s.document.Raw("provider")
 	s.provider = strings.Trim(string(raw), `"`)
@@ -153,7 +153,7 @@ func (s *submission) understand(current rotation.Value) error {
 	builtin[iamkey.Name] = &iamkey.Provider{} // for its traits
 	p, err := apikey.Builtin{Providers: builtin, Others: declarative.NewDirectory(declarative.Config{}, folders...)}.Provider(s.provider)
 	if err != nil {
-		return explained(err)
+		return account.WithRemedy(err)
 	}
 	s.traits = p.Traits()
 	return nil
@@ -187,6 +187,3 @@ func (s *submission) resume(ctx context.Context) error {
 	}
 	return nil
 }
-
-// explained adds what to do to an error of rekey's own packages.
-func explained(err error) error { return fmt.Errorf("%w. %s", err, rotation.Hint(err)) }
