@@ -4,12 +4,9 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strings"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/terminal/terminaltest"
 )
@@ -57,7 +54,7 @@ func TestSubmitOnATerminal(t *testing.T) {
 		shown.Write(buffer[:n])
 		if !typed && strings.Contains(shown.String(), "token (not shown): ") {
 			typed = true
-			for shows(t, master) {
+			for terminaltest.Shows(t, master) {
 				time.Sleep(time.Millisecond)
 			}
 			if _, err := io.WriteString(master, key+"\n"); err != nil {
@@ -77,14 +74,4 @@ func TestSubmitOnATerminal(t *testing.T) {
 	if strings.Contains(shown.String(), key) {
 		t.Errorf("the key was shown: %s", shown.String())
 	}
-}
-
-// shows tells whether a terminal shows what is typed.
-func shows(t *testing.T, terminal *os.File) bool {
-	t.Helper()
-	state, err := unix.IoctlGetTermios(int(terminal.Fd()), unix.TCGETS)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return state.Lflag&unix.ECHO != 0
 }

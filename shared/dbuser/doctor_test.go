@@ -124,15 +124,7 @@ func TestLoginsOfADiagnosis(t *testing.T) {
 			s.Others = map[string]rotation.Value{adminARN: secretText("root", "admin")}
 			k := &keeper{rules: anyRules, takes: c.takes, fault: c.fault, inspect: Inspection{Server: "a server", LocksAfter: c.locksAfter}}
 			k.rules.Dual, k.rules.Administered = c.dual, true
-			policy, err := PolicyFrom(lookup(nil))
-			if err != nil {
-				t.Fatal(err)
-			}
-			m := &rotation.Machine{Store: s, Engine: &Engine{Drivers: map[string]Driver{"postgres": k}, Policy: policy}}
-			d, err := m.Diagnose(t.Context(), rotationtest.SecretID)
-			if err != nil {
-				t.Fatal(err)
-			}
+			d := diagnose(t, s, k)
 			if got := strings.Join(k.logins, ", "); got != c.logins {
 				t.Errorf("logins: %s, want %s", got, c.logins)
 			}
@@ -188,15 +180,7 @@ func TestFindingsOfADiagnosis(t *testing.T) {
 			c.inspect.Server = "a server"
 			k := &keeper{rules: anyRules, takes: map[string][]string{"app": {"open-sesame"}, "root": {"admin"}}, fault: c.fault, inspect: c.inspect}
 			k.rules.Dual, k.rules.Administered = c.dual, true
-			policy, err := PolicyFrom(lookup(nil))
-			if err != nil {
-				t.Fatal(err)
-			}
-			m := &rotation.Machine{Store: s, Engine: &Engine{Drivers: map[string]Driver{"postgres": k}, Policy: policy}}
-			d, err := m.Diagnose(t.Context(), rotationtest.SecretID)
-			if err != nil {
-				t.Fatal(err)
-			}
+			d := diagnose(t, s, k)
 			var got []string
 			for _, f := range d.Findings[1:] { // the first is the machine's
 				got = append(got, f.Check+":"+string(f.Verdict))
@@ -212,4 +196,18 @@ func TestFindingsOfADiagnosis(t *testing.T) {
 			}
 		})
 	}
+}
+
+func diagnose(t *testing.T, s *rotationtest.Store, k *keeper) *rotation.Diagnosis {
+	t.Helper()
+	policy, err := PolicyFrom(lookup(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &rotation.Machine{Store: s, Engine: &Engine{Drivers: map[string]Driver{"postgres": k}, Policy: policy}}
+	d, err := m.Diagnose(t.Context(), rotationtest.SecretID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
 }

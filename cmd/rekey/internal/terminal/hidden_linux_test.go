@@ -4,11 +4,8 @@ import (
 	"bytes"
 	"context"
 	"io"
-	"os"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/rekey-aws/rekey/cmd/rekey/internal/terminal/terminaltest"
 )
@@ -37,7 +34,7 @@ func TestHiddenInterrupted(t *testing.T) {
 		_, err := Hidden(ctx, near, io.Discard, "token")
 		asked <- err
 	}()
-	for shows(t, near) {
+	for terminaltest.Shows(t, near) {
 		time.Sleep(time.Millisecond)
 	}
 	cancel()
@@ -49,16 +46,7 @@ func TestHiddenInterrupted(t *testing.T) {
 	case <-time.After(time.Minute):
 		t.Fatal("it still waits")
 	}
-	if !shows(t, near) {
+	if !terminaltest.Shows(t, near) {
 		t.Error("the terminal does not show what is typed")
 	}
-}
-
-func shows(t *testing.T, terminal *os.File) bool {
-	t.Helper()
-	state, err := unix.IoctlGetTermios(int(terminal.Fd()), unix.TCGETS)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return state.Lflag&unix.ECHO != 0
 }

@@ -31,3 +31,13 @@ func Open(t testing.TB) (far, near *os.File) {
 	}
 	return far, near
 }
+
+// Shows tells whether a terminal shows what is typed.
+func Shows(t testing.TB, terminal *os.File) bool {
+	t.Helper()
+	state, err := unix.IoctlGetTermios(int(terminal.Fd()), unix.TCGETS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return state.Lflag&unix.ECHO != 0
+}
