@@ -35,6 +35,7 @@ func TestServiceNeverNoticesARotation(t *testing.T) {
 			server := databasetest.Start(t, database.Options{Engine: k.server, Version: k.ver, Settings: map[string]string{"max_connections": "200"}})
 			unleaked(t)
 			b := newBenchOn(t, k, server)
+			b.disconnects()
 			_, db := b.open(dbsecret.Options{Drain: 100 * time.Millisecond, Patience: time.Minute})
 			db.SetMaxOpenConns(connections)
 			db.SetMaxIdleConns(connections)

@@ -209,3 +209,25 @@ func unleaked(t *testing.T) {
 	before := goleak.IgnoreCurrent()
 	t.Cleanup(func() { goleak.VerifyNone(t, before) })
 }
+
+// disconnects looks, when the pool is closed, for connections that it left at the server.
+func (b *bench) disconnects() {
+	query := "SELECT usename FROM pg_stat_activity WHERE usename LIKE 'client%'"
+	if b.kind.server != database.Postgres {
+		query = "SELECT user FROM information_schema.processlist WHERE user LIKE 'client%'"
+	}
+	b.t.Cleanup(func() {
+		var left [][]string
+		for range 100 { // the server notices the end a moment later
+			var err error
+			if left, err = b.server.Query(context.Background(), query); err != nil {
+				b.t.Fatal(err)
+			}
+			if len(left) == 0 {
+				return
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+		b.t.Errorf("connections are left: %v", left)
+	})
+}
