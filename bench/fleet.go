@@ -141,8 +141,7 @@ const oneUser = "      app: {}"
 
 // deployment is an example's, with so many users.
 func deployment(users int) (*config.File, error) {
-	const path = "examples/minimal.yaml"
-	text, err := os.ReadFile(path)
+	text, err := os.ReadFile(sampleFile)
 	if err != nil {
 		return nil, fmt.Errorf("pricing a fleet: %w", err)
 	}
@@ -152,8 +151,8 @@ func deployment(users int) (*config.File, error) {
 	}
 	before, after, found := strings.Cut(string(text), oneUser)
 	if !found {
-		return nil, fmt.Errorf("pricing a fleet: %s has no %q", path, oneUser)
+		return nil, fmt.Errorf("pricing a fleet: %s has no %q", sampleFile, oneUser)
 	}
 	_, after, _ = strings.Cut(after, "\n") // the rest of the line
-	return config.Parse(path, []byte(before+names.String()+after))
+	return config.Parse(sampleFile, []byte(before+names.String()+after))
 }
